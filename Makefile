@@ -1,0 +1,49 @@
+# Everything happens in an environment of its own, from locked wheels; Python 3.11 or newer with venv is all it takes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+.PHONY: demo test lint types contracts pytest bench soak lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+$(STAMP): requirements/test.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"found Python {sys.version.split()[0]}, expected 3.11 or newer; try make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: $(STAMP) ## An incident of about a minute, with no key and no network
+	@$(BIN)/sidecar demo $(ARGS)
+
+test: lint types contracts pytest ## Style, types, import contracts, tests
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports --cache-dir .cache/imports
+
+pytest: $(STAMP)
+	$(BIN)/pytest -n auto $(ARGS)
+
+bench: $(STAMP) ## Speed, as ratios to peers in the same run
+	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(STAMP) ## A hundred kills instead of five
+	SIDECAR_KILLS=100 $(BIN)/pytest -n 0 --timeout 3600 tests/integration/test_kill.py
+
+lock: $(STAMP) ## Resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra simulate --group test -o requirements/test.txt
+
+clean:
+	rm -rf $(VENV) .cache

@@ -1,0 +1,1 @@
+"""claude-sidecar: observability and alerting beside an LLM gateway."""

@@ -1,0 +1,1 @@
+"""Checks of the Claude API, direct or through a gateway."""

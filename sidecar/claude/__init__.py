@@ -1,0 +1,1 @@
+"""What is known about the Claude API: errors, prices, streams, rate limits, models. Pure."""

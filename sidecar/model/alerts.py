@@ -1,0 +1,66 @@
+"""Alerts."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sidecar.model.labels import EMPTY, Labels
+
+
+class AlertState(StrEnum):
+    """Prometheus' states; an inactive alert is one that is not there."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    ENDED = "ended"  # was firing; kept for a while, so that what is owed can be told
+
+
+class EndReason(StrEnum):
+    RECOVERED = "recovered"
+    NO_DATA = "no_data"
+    REMOVED = "removed"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleKey:
+    """Which rule: its group and its name."""
+
+    group: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of one rule; its labels are its identity. Times are seconds since the epoch."""
+
+    rule: RuleKey
+    labels: Labels  # final, with alertname; no __name__
+    state: AlertState
+    active_at: float  # the condition turned true: "failing since"
+    value: float
+    annotations: Labels = EMPTY
+    fired_at: float | None = None
+    ended_at: float | None = None
+    end_reason: EndReason | None = None
+    keep_firing_since: float | None = None
+    peak: float | None = None  # the worst value while active, on the side that the rule's comparison calls worse
+    condition: str = ""  # the comparison in words of the rule: "> 0.05"
+    samples: float | None = None  # how many observations stand behind the value
+    note: str = ""  # why the state is what it is, when that needs saying: "settling"
+    replaced_by: str = ""  # the fingerprint of the alert that took its place
+
+    @property
+    def name(self) -> str:
+        return self.labels.text("alertname")
+
+    @property
+    def severity(self) -> str:
+        return self.labels.text("severity")
+
+    @property
+    def fingerprint(self) -> str:
+        return self.labels.fingerprint()
+
+    @property
+    def firing(self) -> bool:
+        return self.state is AlertState.FIRING

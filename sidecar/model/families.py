@@ -1,0 +1,98 @@
+"""The catalogue of our metrics: names, kinds and what they mean."""
+
+from typing import Final
+
+from sidecar.model.samples import Family, Kind
+
+DURATIONS: Final = tuple(0.1 * 2**n for n in range(13)) + (600.0,)
+"""Upper bounds for durations in seconds: 0.1 doubling to 409.6, then 600."""
+FIRST_TOKEN: Final = tuple(0.05 * 2**n for n in range(11)) + (60.0,)
+"""Upper bounds for the time to a first token in seconds: 0.05 doubling to 51.2, then 60."""
+
+
+def _gauge(name: str, text: str) -> Family:
+    return Family(name, Kind.GAUGE, text)
+
+
+def _counter(name: str, text: str) -> Family:
+    return Family(name, Kind.COUNTER, text)
+
+
+# Probes, in blackbox' words. Labels: the check's own, then check, type, target, critical.
+PROBE_SUCCESS = _gauge("probe_success", "Whether the last probe succeeded (1) or failed (0).")
+PROBE_DURATION = _gauge("probe_duration_seconds", "How long the last probe took.")
+PROBE_LATENCY = Family("probe_latency_seconds", Kind.HISTOGRAM, "How long successful probes took.", DURATIONS)
+PROBE_PHASE = _gauge("probe_phase_seconds", "How long each phase of the last probe took, by phase.")
+PROBE_STATUS = _gauge("probe_http_status_code", "HTTP status of the last probe's answer.")
+PROBE_CERT_EXPIRY = _gauge("probe_ssl_earliest_cert_expiry", "When the earliest certificate of the chain expires.")
+PROBE_FAILURES = _counter("probe_failures_total", "Failed probes, by error_type.")
+CHECK_UP = _gauge("sidecar_check_up", "State of a check: 1 up, 0 down, absent while unknown.")
+
+# Claude, from paid probes and from traffic. Labels: model, target, source=probe|traffic.
+CLAUDE_REQUESTS = _counter(
+    "claude_requests_total", "Requests to Claude, by outcome (ok, failed, refused) and error_type."
+)
+CLAUDE_DURATION = Family(
+    "claude_request_duration_seconds", Kind.HISTOGRAM, "From the request's first byte to the answer's last.", DURATIONS
+)
+CLAUDE_FIRST_TOKEN = Family(
+    "claude_time_to_first_token_seconds",
+    Kind.HISTOGRAM,
+    "From the request to the first content of a stream.",
+    FIRST_TOKEN,
+)
+CLAUDE_TOKENS_PER_SECOND = _gauge(
+    "claude_output_tokens_per_second", "Output tokens per second between a stream's first and last content."
+)
+CLAUDE_STREAM_GAP = _gauge(
+    "claude_stream_max_gap_seconds", "The longest silence between two events of the last stream."
+)
+CLAUDE_TOKENS = _counter("claude_tokens_total", "Tokens, by token_type (input, output, cache_read, cache_write).")
+CLAUDE_COST = _counter("claude_cost_dollars_total", "List price of the tokens, in US dollars.")
+CLAUDE_STOP_REASONS = _counter("claude_stop_reasons_total", "Finished messages, by stop_reason.")
+CLAUDE_INPUT_TOKENS = _gauge(
+    "claude_count_tokens_input_tokens", "Input tokens that count_tokens found for the probe's prompt."
+)
+CLAUDE_MODEL_ACTIVE = _gauge(
+    "claude_model_active", "Whether the API lists the model as active (1) or deprecated or retired (0)."
+)
+CLAUDE_RATELIMIT_LIMIT = _gauge(
+    "claude_ratelimit_limit", "Rate limit, by family (requests, tokens, input_tokens, output_tokens)."
+)
+CLAUDE_RATELIMIT_REMAINING = _gauge("claude_ratelimit_remaining", "What is left of the rate limit, by family.")
+CLAUDE_RATELIMIT_RESET = _gauge(
+    "claude_ratelimit_reset_timestamp_seconds", "When the rate limit is whole again, by family."
+)
+
+# The daemon itself.
+HEALTH_STATUS = _gauge(
+    "sidecar_health_status", "Overall health: 1 healthy, 0.5 degraded, 0 critical, absent while unknown."
+)
+BUILD_INFO = _gauge("sidecar_build_info", "Constant 1, labelled with version and Python version.")
+ALERTS = _gauge("ALERTS", "Active alerts, as Prometheus has them: alertname, alertstate and the alert's labels.")
+SIDECAR_ALERTS = _gauge("sidecar_alerts", "Active alerts by alertname, severity and state.")
+CONFIG_RELOAD_SUCCESS = _gauge(
+    "sidecar_config_last_reload_successful", "Whether the configuration in the file is the one that runs (1)."
+)
+CONFIG_RELOAD_TIME = _gauge(
+    "sidecar_config_last_reload_success_timestamp_seconds", "When the running configuration was loaded."
+)
+RULE_EVALUATIONS = _counter("sidecar_rule_evaluations_total", "Evaluations of rules, by group.")
+RULE_FAILURES = _counter("sidecar_rule_evaluation_failures_total", "Evaluations that failed, by group and rule.")
+RULE_MISSED = _counter(
+    "sidecar_rule_group_iterations_missed_total", "Turns of a rule group that were missed, by group."
+)
+RULE_DURATION = _gauge("sidecar_rule_group_last_duration_seconds", "How long the last turn of a rule group took.")
+NOTIFICATIONS = _counter("sidecar_notifications_total", "Deliveries by channel and result (delivered, failed, lost).")
+NOTIFICATION_FAILURES = _counter("sidecar_notification_failures_total", "Failed attempts by channel and reason.")
+NOTIFICATION_LATENCY = Family(
+    "sidecar_notification_latency_seconds", Kind.HISTOGRAM, "From the putting of a message to its delivery.", DURATIONS
+)
+OUTBOX_DEPTH = _gauge("sidecar_outbox_depth", "Messages waiting, by channel.")
+OUTBOX_AGE = _gauge("sidecar_outbox_oldest_age_seconds", "Age of the oldest message waiting, by channel.")
+DATABASE_WRITABLE = _gauge("sidecar_database_writable", "Whether what is decided is also remembered on disk (1).")
+PROBES_MISSED = _counter("sidecar_probes_missed_total", "Probes that could not start in time, by check.")
+CLOCK_STEPS = _counter("sidecar_clock_steps_total", "Jumps of the machine's clock, by direction.")
+LOOP_LAG = _gauge("sidecar_event_loop_lag_seconds", "How late the event loop woke at the last tick.")
+SERIES = _gauge("sidecar_store_series", "Live series in the store.")
+SAMPLES_REFUSED = _counter("sidecar_samples_refused_total", "Samples that were refused, by source and reason.")

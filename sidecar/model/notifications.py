@@ -1,0 +1,51 @@
+"""What a channel is told."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sidecar.model.alerts import Alert
+from sidecar.model.labels import EMPTY, Labels
+
+
+class NotifyKind(StrEnum):
+    OPENING = "opening"
+    REMINDER = "reminder"
+    RESOLVE = "resolve"
+    CLOSED = "closed"  # an opening and its end in one: fired and over before anybody could be told
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One alert inside a notification, as it was when the message was put."""
+
+    alert: Alert
+    opened_at: float
+    n: int  # messages put since that opening, before this one
+    flips: int = 0  # ends since the opening before
+    reason: str = ""  # why now: "first", "repeat", "silence ended", "recovered", "no_data" …
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message to one channel; `id` names the message, `group_key` the incident."""
+
+    id: str
+    channel: str
+    kind: NotifyKind
+    group_key: str
+    alerts: tuple[Told, ...]
+    created_at: float
+    group_labels: Labels = EMPTY
+
+    @property
+    def firing(self) -> bool:
+        return self.kind in (NotifyKind.OPENING, NotifyKind.REMINDER)
+
+
+def notification_id(channel: str, kind: NotifyKind, alerts: Iterable[Told]) -> str:
+    """The message's name: the same decision made twice has the same one, on any machine."""
+    facts = sorted((t.alert.fingerprint, round(t.opened_at * 1000), t.n) for t in alerts)
+    text = "\x00".join([channel, kind, *(f"{f}\x01{o}\x01{n}" for f, o, n in facts)])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

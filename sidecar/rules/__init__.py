@@ -1,0 +1,1 @@
+"""Rule files, their evaluation, and the first half of the life of an alert: pending, firing, ended."""

@@ -1,0 +1,1 @@
+"""A Claude API that misbehaves on request."""

@@ -1,0 +1,1 @@
+"""The current value of every live series and its recent samples, in memory."""

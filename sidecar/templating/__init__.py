@@ -1,0 +1,1 @@
+"""Texts made from alerts: annotations and message bodies."""
