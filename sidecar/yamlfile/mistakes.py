@@ -119,7 +119,7 @@ def _out_of_bounds(details: Any, *, written_as_text: bool) -> str:
 
 def _masked(text: str, value: Any) -> str:
     """*text* without *value*, as it is and as Python shows it."""
-    for shown in {str(value), repr(value), repr(str(value)), repr(value)[1:-1]}:
+    for shown in (repr(value), repr(str(value)), repr(value)[1:-1], str(value)):
         if len(shown) > 1:
             text = text.replace(shown, "***")
     return text
