@@ -1,0 +1,1 @@
+"""Decoders of what a gateway says about itself: bytes in, updates out."""

@@ -1,0 +1,1 @@
+"""Tests of the daemon, laid out as the package is."""

@@ -1,0 +1,27 @@
+"""Every async test runs in virtual time, unless it is marked `realtime`."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import pytest
+
+from sidecar.clock import Clock, SystemClock
+from sidecar.testing import VirtualTimeLoop
+
+PATIENCE = 45.0
+"""Real seconds for one test in virtual time; less than pytest-timeout's, whose exception a background task may eat."""
+
+
+@pytest.fixture
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """The event loop of an async test and of its async fixtures."""
+    if request.node.get_closest_marker("realtime"):
+        return "asyncio", {}
+    return "asyncio", {"loop_factory": partial(VirtualTimeLoop, patience=PATIENCE)}
+
+
+@pytest.fixture
+async def clock() -> Clock:
+    """The daemon's clock on the test's own loop; in virtual time it begins at `sidecar.testing.START`."""
+    return SystemClock(monotonic=asyncio.get_running_loop().time)
