@@ -72,9 +72,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._now = max(self._now, timers[0].when())
         self._move_wall()
 
-    def run_in_executor(
-        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
-    ) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """As the base class; time stands still until the job is done, also when nobody waits for it any more."""
         if executor is None and self._pool is None:
             self._check_closed()  # type: ignore[attr-defined]  # asyncio's own
