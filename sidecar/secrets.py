@@ -1,0 +1,197 @@
+"""Secrets: read where they are kept, shown nowhere."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NoReturn, Self
+from urllib.parse import quote, urlsplit
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from sidecar.model.errors import SidecarError
+
+MASK: Final = "***"
+"""What stands wherever a secret would."""
+
+_SHORTEST: Final = 6  # a shorter value would blot out ordinary words
+_SHORTEST_PATH: Final = 16  # of a secret URL: shorter paths, such as /alerts, give nothing away
+_LARGEST_FILE: Final = 64 * 1024
+
+_known: tuple[str, ...] = ()
+
+
+class SecretError(SidecarError, ValueError):
+    """A secret that cannot be had; names the variable or the file, never the value."""
+
+
+class Secret:
+    """A value that is used and never shown.
+
+    In a settings file it is a text, or `{env: NAME}`, or `{file: /path}`. A file is read when the secret is revealed,
+    and again when it has changed. Two secrets are equal when they come from the same place; two texts, when they are
+    the same. However it is printed, dumped or described, it is `***`.
+    """
+
+    __slots__ = ("_cached", "_file", "_source", "_stamp")
+
+    _source: tuple[str, str]  # ("text", value), ("env", value) or ("file", path)
+
+    def __init__(self, value: str, *, origin: str = "text") -> None:
+        self._source = (origin, value)
+        self._file = Path(value) if origin == "file" else None
+        self._stamp: tuple[int, int, int] | None = None  # of the file's content in _cached
+        self._cached = ""
+        if self._file is None:
+            self._cached = _usable(value, "the text")
+            remember(self._cached)
+
+    @classmethod
+    def from_env(cls, name: str) -> Self:
+        """The value of the environment variable *name*, taken now."""
+        value = os.environ.get(name)
+        if value is None:
+            raise SecretError(f"the environment has no {name}; expected the secret there")
+        return cls(_usable(value, f"the environment variable {name}"), origin="env")
+
+    @classmethod
+    def from_file(cls, path: str) -> Self:
+        """What stands in the file at *path* whenever the secret is revealed."""
+        if not path:
+            raise SecretError("the path of the secret's file is empty; expected a file such as /run/secrets/token")
+        return cls(path, origin="file")
+
+    def reveal(self) -> str:
+        """The value, without a line break at its end; raises SecretError when its file cannot be read."""
+        if self._file is not None:
+            self._refresh(self._file)
+        return self._cached
+
+    def _refresh(self, path: Path) -> None:
+        try:
+            status = path.stat()  # follows Kubernetes' symlinks, so a swapped volume is seen
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if stamp == self._stamp:
+                return
+            if status.st_size > _LARGEST_FILE:
+                raise SecretError(f"the secret's file {path} has {status.st_size} bytes, expected one short line")
+            text = path.read_bytes().decode("utf-8")
+        except OSError as exc:
+            raise SecretError(f"the secret's file {path} cannot be read: {exc.strerror}; is it mounted?") from exc
+        except UnicodeDecodeError:
+            raise SecretError(f"the secret's file {path} is not UTF-8 text") from None  # the cause holds the bytes
+        self._cached = _usable(text, f"the secret's file {path}")
+        self._stamp = stamp
+        remember(self._cached)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._source == other._source
+
+    def __hash__(self) -> int:
+        return hash(self._source)
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                str, return_schema=core_schema.str_schema(), when_used="always"
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        def mapping(key: str, description: str) -> JsonSchemaValue:
+            properties = {key: {"type": "string", "description": description}}
+            return {"type": "object", "properties": properties, "required": [key], "additionalProperties": False}
+
+        return {
+            "anyOf": [
+                {"type": "string", "format": "password", "writeOnly": True},
+                mapping("env", "Name of the environment variable that holds the secret."),
+                mapping("file", "Path of the file that holds the secret; read again when it changes."),
+            ]
+        }
+
+    @classmethod
+    def _validate(cls, value: Any) -> "Secret":
+        match value:
+            case Secret():
+                return value
+            case str():
+                return cls(value)
+            case {"env": str(name), **rest} if not rest:
+                return cls.from_env(name)
+            case {"file": str(path), **rest} if not rest:
+                return cls.from_file(path)
+            case dict():
+                kind = "another mapping"  # its keys may be the secret
+            case _:
+                kind = f"a value of the kind {type(value).__name__}"
+        raise SecretError(f"got {kind}, expected a text, {{env: NAME}} or {{file: /path}}")
+
+
+def remember(value: str) -> None:
+    """Let `redact` know *value*, and the forms in which it travels."""
+    global _known  # noqa: PLW0603 -- one registry for the process: whoever prints does not know who holds what
+    forms = {form for form in _forms(value) if len(form) >= _SHORTEST}
+    if not forms <= set(_known):
+        # The longest first, so that no tail of a secret stays when it begins with another one.
+        _known = tuple(sorted({*_known, *forms}, key=len, reverse=True))
+
+
+def redact(text: str) -> str:
+    """*text* with `***` wherever it names a secret of six characters or more that was read so far."""
+    for value in _known:
+        if value in text:
+            text = text.replace(value, MASK)
+    return text
+
+
+def _forms(value: str) -> set[str]:
+    forms = {value, quote(value, safe=""), value.encode("unicode_escape", "surrogatepass").decode()}
+    scheme, _, credential = value.partition(" ")
+    if scheme.lower() in ("bearer", "basic", "token"):
+        forms.add(credential.strip())
+    if "://" in value:
+        forms |= _attempt(lambda: _parts_of_url(value))
+    return forms
+
+
+def _parts_of_url(url: str) -> set[str]:
+    parts = urlsplit(url)
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    found = {form for form in (path, parts.path, parts.query) if len(form) >= _SHORTEST_PATH}
+    return found | ({parts.password} if parts.password else set())
+
+
+def _attempt(parts: Callable[[], set[str]]) -> set[str]:
+    try:
+        return parts()
+    except ValueError:  # not a URL after all
+        return set()
+
+
+def _usable(value: str, where: str) -> str:
+    value = value.rstrip("\r\n")
+    if not value.strip():
+        raise SecretError(f"{where} is empty, expected a secret")
+    if "\x00" in value:
+        raise SecretError(f"{where} holds a NUL byte, expected a secret of one line")
+    return value
