@@ -1,13 +1,14 @@
 """Every async test runs in virtual time, unless it is marked `realtime`."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
 import pytest
 
 from sidecar.clock import Clock, SystemClock
-from sidecar.testing import VirtualTimeLoop
+from sidecar.testing import VirtualTimeLoop, Wire
 
 PATIENCE = 45.0
 """Real seconds for one test in virtual time; less than pytest-timeout's, whose exception a background task may eat."""
@@ -25,3 +26,11 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 async def clock() -> Clock:
     """The daemon's clock on the test's own loop; in virtual time it begins at `sidecar.testing.START`."""
     return SystemClock(monotonic=asyncio.get_running_loop().time)
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    """A network in memory: `wire.serve(host, app)`, then `Outbound(connector=wire.connector)`."""
+    wire = Wire()
+    yield wire
+    await wire.close()
