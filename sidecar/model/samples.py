@@ -78,6 +78,18 @@ class Sample:
     value: float
 
 
+@dataclass(frozen=True, slots=True)
+class HistogramValue:
+    """What a histogram counts now: observations up to each bound of its family, all of them last; and their sum."""
+
+    counts: tuple[float, ...]  # cumulative; one more than the family has bounds
+    sum: float
+
+    @property
+    def count(self) -> float:
+        return self.counts[-1]
+
+
 class SeriesData(Protocol):
     """One series as queries read it: two arrays of one length, times in ms since the epoch, ascending."""
 
