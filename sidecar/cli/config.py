@@ -2,10 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
+import yaml
 
 from sidecar import config as configuration
+from sidecar import plugins
+from sidecar.channels import Channel
+from sidecar.checks import Check
 from sidecar.model.errors import ConfigError
 
 FILE = click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
@@ -25,18 +30,24 @@ def check(file: Path, *, as_json: bool) -> None:
         found = configuration.read(file)
     except ConfigError as exc:
         if as_json:
-            click.echo(json.dumps({"ok": False, "mistakes": [_fields(m) for m in exc.mistakes]}, indent=2))
+            mistakes = [{"file": m.file, "line": m.line, "key": m.key, "message": m.message} for m in exc.mistakes]
+            click.echo(json.dumps({"ok": False, "mistakes": mistakes}, indent=2))
         else:
             click.echo(str(exc), err=True)
-            click.echo(f"{len(exc.mistakes)} mistake{'s' * (len(exc.mistakes) != 1)} in the configuration", err=True)
+            click.echo(_count(len(exc.mistakes), "mistake") + "; the daemon would not start", err=True)
         raise click.exceptions.Exit(2) from exc
+    counts = {
+        "checks": len(found.checks),
+        "channels": len(found.channels),
+        "rules": sum(len(group.rules) for group in found.rules.groups),
+    }
+    notes = _notes(found)
     if as_json:
-        click.echo(json.dumps({"ok": True, "mistakes": [], **configuration.counts(found)}, indent=2))
+        click.echo(json.dumps({"ok": True, "mistakes": [], "notes": notes} | counts, indent=2))
         return
-    counts = configuration.counts(found)
-    click.echo(f"{file}: fine: " + ", ".join(f"{n} {what if n != 1 else what[:-1]}" for what, n in counts.items()))
-    for line in configuration.advice(found):
-        click.echo(f"{file}: note: {line}")
+    click.echo(f"{file}: fine: " + ", ".join(_count(n, what.removesuffix("s")) for what, n in counts.items()))
+    for note in notes:
+        click.echo(f"{file}: note: {note}")
 
 
 @config.command(epilog="Example: sidecar config show sidecar.yml")
@@ -44,14 +55,51 @@ def check(file: Path, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 def show(file: Path, *, as_json: bool) -> None:
     """Print what the daemon would run with: file, environment and defaults together, secrets hidden."""
-    click.echo(configuration.show(configuration.read(file), as_json=as_json), nl=False)
+    found = configuration.read(file)
+    values = found.settings.model_dump(mode="json")
+    values["checks"] = [item.model_dump(mode="json") for item in found.checks]
+    values["channels"] = [item.model_dump(mode="json") for item in found.channels]
+    click.echo(json.dumps(values, indent=2) if as_json else yaml.safe_dump(values, sort_keys=False).rstrip())
 
 
 @config.command(epilog="Example: sidecar config schema > sidecar.schema.json")
 def schema() -> None:
     """Print the JSON schema of the configuration file, for editors."""
-    click.echo(json.dumps(configuration.schema(), indent=2))
+    top = configuration.Settings.model_json_schema()
+    for key, package, base in (("checks", "sidecar.checks", Check), ("channels", "sidecar.channels", Channel)):
+        top["properties"][key]["items"] = _any_of(package, base, top.setdefault("$defs", {}))
+    click.echo(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema"} | top, indent=2))
 
 
-def _fields(mistake: configuration.Mistake) -> dict[str, str | int]:
-    return {"file": mistake.file, "line": mistake.line, "key": mistake.key, "message": mistake.message}
+def _any_of(package: str, base: type[Check] | type[Channel], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Every installed type of *package*, told apart by `type`."""
+    choices = []
+    for name in plugins.names(package):
+        try:
+            found = plugins.find(package, name, base).model_json_schema(ref_template="#/$defs/{model}")  # type: ignore[type-abstract]  # a plug-in's base is abstract by nature
+        except plugins.PluginError:
+            continue  # its driver is not installed
+        definitions.update(found.pop("$defs", {}))
+        definitions[f"{package}.{name}"] = found
+        choices.append({"$ref": f"#/$defs/{package}.{name}"})
+    return {"oneOf": choices}
+
+
+def _notes(found: configuration.Config) -> list[str]:
+    """What is legal and still probably not meant."""
+    notes = []
+    if not found.checks:
+        notes.append("`checks` is empty: nothing is probed")
+    if not found.channels:
+        notes.append("`channels` is empty: nobody is told")
+    if not found.settings.rules:
+        notes.append("`rules` is empty: nothing is worth telling; try `rules: [{pack: availability}]`")
+    if not found.settings.database:
+        notes.append("`database` is empty: a restart forgets what was told")
+    if found.checks and not any(item.critical for item in found.checks):
+        notes.append("no check is `critical: true`: /health answers 503 only while every check is unknown")
+    return notes
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
