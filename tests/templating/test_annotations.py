@@ -91,8 +91,8 @@ CASES = [
     ('{{ print 1 2 "a" "b" 3 4.5 }}|{{ println "x" 1 }}', 1.0, "1 2ab3 4.5|x 1\n"),
     ("{{ urlquery $labels.path }} {{ html $labels.path }}", 1.0, "%2Fv1%2F%3Ca%3E+b /v1/&lt;a&gt; b"),
     ('{{ graphLink "up == 0" }} {{ tableLink "up" }}', 1.0, "/graph?g0.expr=up+%3D%3D+0&g0.tab=0 /graph?g0.expr=up&g0.tab=1"),
-    ('{{ (query "up" | first).Labels.job }} {{ query "up" | first | value }}', 1.0, "gateway 1"),
-    ('{{ range query "up" }}{{ .Labels.instance }}={{ .Value }} {{ end }}', 1.0, "a=1 b=0 "),
+    ('{{ (query "up{instance=\'a\'}" | first).Labels.job }} {{ query "up > 0" | first | value }}', 1.0, "gateway 1"),
+    ('{{ range query "up" | sortByLabel "instance" }}{{ .Labels.instance }}={{ .Value }} {{ end }}', 1.0, "a=1 b=0 "),
     ('{{ range query "up" | sortByLabel "instance" }}{{ . | label "instance" }}{{ end }}', 1.0, "ab"),
     ('{{ with query "up{instance=\'b\'}" }}{{ . | first | value | printf "%.1f" }}{{ end }}', 1.0, "0.0"),
     ('{{ $labels.job | printf "%s-%s" ($labels.code | toUpper) }}', 1.0, "529-gateway"),
@@ -102,7 +102,7 @@ CASES = [
 
 def results(expression: str):
     up = [({"__name__": "up", "instance": "a", "job": "gateway"}, 1.0), ({"__name__": "up", "instance": "b"}, 0.0)]
-    return up if expression == "up" else up[1:]
+    return {"up": up[::-1], "up{instance='b'}": up[1:]}.get(expression, up[:1])
 
 
 def shown(text: str, value: float = 1.0) -> str:
