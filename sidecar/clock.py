@@ -1,13 +1,14 @@
 """The clock that does not jump."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
 SLEW_LIMIT: Final = 2.0
 """Seconds of drift up to which the clock walks towards the wall instead of jumping."""
-SLEW_RATE: Final = 0.05
-"""Seconds of drift taken off per second that passes; slow enough that no duration is off by more than 5 %."""
+SLEW_RATE: Final = 0.01
+"""Seconds of drift taken off per second that passes."""
 
 
 class Clock(Protocol):
@@ -34,12 +35,15 @@ class SystemClock:
     ) -> None:
         self._wall = wall
         self._monotonic = monotonic
-        self._offset = wall() - monotonic()  # what monotonic time lacks to the epoch
-        self._checked = monotonic()
+        self._checked_at = monotonic()
+        self._time_then = wall()
+        self._drift = 0.0  # what the wall was ahead at the last check
 
     def time(self) -> float:
-        """Seconds since the epoch; never goes back but in a `check` that says so."""
-        return self._offset + self._monotonic()
+        """Seconds since the epoch; goes back only in a `check` that says so."""
+        passed = self._monotonic() - self._checked_at
+        slewed = min(abs(self._drift), passed * SLEW_RATE)
+        return self._time_then + passed + math.copysign(slewed, self._drift)
 
     def monotonic(self) -> float:
         """Seconds since some start; for durations."""
@@ -51,12 +55,10 @@ class SystemClock:
         Drift up to SLEW_LIMIT is walked off at SLEW_RATE. More is taken at once: a positive step is a machine that
         slept, to be treated as a downtime of that length; a negative one means that the caller restarts in place.
         """
-        now = self._monotonic()
-        passed, self._checked = now - self._checked, now
-        drift = self._wall() - (self._offset + now)
-        if abs(drift) > SLEW_LIMIT:
-            self._offset += drift
-            return drift
-        most = passed * SLEW_RATE
-        self._offset += max(-most, min(most, drift))
-        return 0.0
+        time_now = self.time()
+        self._checked_at = self._monotonic()
+        drift = self._wall() - time_now
+        step = drift if abs(drift) > SLEW_LIMIT else 0.0
+        self._time_then = time_now + step
+        self._drift = drift - step
+        return step
