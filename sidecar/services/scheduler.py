@@ -1,0 +1,171 @@
+"""APScheduler behind the little of it that we need: jobs on a fixed grid, and jobs that run once."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from sidecar.clock import Clock
+
+Job = Callable[[], None]
+
+_STEP: Final = 1.0  # seconds by which the wall must leave monotonic time before jobs are placed anew
+_EARLY: Final = 0.05  # seconds by which a timer may be early without being wrong
+
+
+@dataclass(slots=True)
+class _Entry:
+    name: str
+    job: Job
+    due: float  # monotonic
+    grid: "_Grid | None" = None  # None: it runs once
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    anchor: float  # monotonic time of some point of the grid
+    every: float
+    not_before: float  # monotonic; the first run off the grid must not be followed at once
+
+    def after(self, now: float) -> float:
+        """The first point of the grid after *now*."""
+        after = max(now + min(_EARLY, self.every / 4), self.not_before)
+        return self.anchor + ((after - self.anchor) // self.every + 1) * self.every
+
+
+class Scheduler:
+    """Runs jobs at their monotonic times, whatever happens to the wall clock.
+
+    APScheduler reads the wall clock itself: after an hour's step back it would run nothing for an hour. So the truth
+    about each job is kept here in monotonic time, APScheduler is told what that is on the wall, and is told again when
+    the wall steps (`rebase`, found by `watch`, which the owner calls about once a second).
+
+    A job is a plain function that returns at once and runs on the loop; what takes long is a task of the job's owner,
+    because APScheduler's shutdown cancels what it started itself.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: dict[str, _Entry] = {}
+        self._offset = self._wall_offset()
+        # One line per run and per job would drown the daemon's own log.
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+        self._apscheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={
+                "coalesce": True,  # what was missed is made up for once
+                "misfire_grace_time": None,  # late is better than not at all
+                "max_instances": 1000,  # a job returns at once; the owner decides about overlaps
+            },
+        )
+
+    def start(self) -> None:
+        """Begin to run jobs, on the running loop."""
+        self._apscheduler.start()
+
+    def every(self, name: str, seconds: float, job: Job, *, first: float | None = None) -> None:
+        """Run *job* every *seconds*, on a grid whose place comes from *name*: equal after a restart, spread over names.
+
+        With *first* there is one run that many seconds from now, and the grid places the second, at least half an
+        interval later. A job of that name is replaced.
+        """
+        now = self._clock.monotonic()
+        into_grid = (self._clock.time() - place(name) * seconds) % seconds
+        if first is None:
+            grid = _Grid(now - into_grid, seconds, now)
+            self._plan(_Entry(name, job, grid.after(now), grid))
+        else:
+            grid = _Grid(now - into_grid, seconds, now + first + seconds / 2)
+            self._plan(_Entry(name, job, now + first, grid))
+
+    def once(self, name: str, after: float, job: Job) -> None:
+        """Run *job* once, in *after* seconds. A job of that name is replaced."""
+        self._plan(_Entry(name, job, self._clock.monotonic() + after))
+
+    def remove(self, name: str) -> None:
+        """Forget the job; one that is not there is forgotten already."""
+        if self._entries.pop(name, None) and self._apscheduler.get_job(name):
+            self._apscheduler.remove_job(name)
+
+    def has(self, name: str) -> bool:
+        """Whether a job of that name will run."""
+        return name in self._entries
+
+    def watch(self) -> bool:
+        """Place the jobs anew if the wall has stepped since the last look; says whether it has."""
+        if abs(self._wall_offset() - self._offset) < _STEP:
+            return False
+        self.rebase()
+        return True
+
+    def rebase(self) -> None:
+        """Tell APScheduler anew when each job is due on the wall as it is now."""
+        self._offset = self._wall_offset()
+        for entry in list(self._entries.values()):
+            self._plan(entry)
+
+    async def shutdown(self) -> None:
+        """Run nothing any more."""
+        self._entries.clear()
+        if self._apscheduler.running:
+            self._apscheduler.shutdown(wait=False)
+            await asyncio.sleep(0)  # it shuts down in the loop's next turn
+
+    def _plan(self, entry: _Entry) -> None:
+        self._entries[entry.name] = entry
+        self._apscheduler.add_job(
+            self._fire,
+            _Trigger(self._clock, entry.grid),
+            args=[entry],
+            id=entry.name,
+            replace_existing=True,
+            next_run_time=_on_wall(self._clock, entry.due, datetime.now(UTC)),
+        )
+
+    async def _fire(self, entry: _Entry) -> None:
+        """Run the job, unless the wall stepped forward and made APScheduler believe that it is due."""
+        if self._entries.get(entry.name) is not entry:
+            return  # replaced or removed while this was on its way
+        now = self._clock.monotonic()
+        if now < entry.due - _EARLY:
+            self.rebase()
+            return
+        if entry.grid is None:
+            del self._entries[entry.name]
+        else:
+            entry.due = entry.grid.after(now)
+        entry.job()
+
+    def _wall_offset(self) -> float:
+        return time.time() - self._clock.monotonic()
+
+
+class _Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """What APScheduler asks for the next time of a job."""
+
+    def __init__(self, clock: Clock, grid: _Grid | None) -> None:
+        self._clock = clock
+        self._grid = grid
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime | None:
+        """The grid's next point after now, so that a week of missed points is one step and not a loop over them."""
+        if self._grid is None:
+            return None
+        return _on_wall(self._clock, self._grid.after(self._clock.monotonic()), now)
+
+
+def place(name: str) -> float:
+    """Where *name* stands in its interval, from 0 to 1; the same on every machine and in every process."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def _on_wall(clock: Clock, due: float, now: datetime) -> datetime:
+    return now + timedelta(seconds=due - clock.monotonic())
