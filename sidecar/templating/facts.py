@@ -1,0 +1,98 @@
+"""What is known about an alert, in the order in which a person asks."""
+
+import math
+from collections.abc import Iterator
+from datetime import tzinfo
+
+from sidecar.model.alerts import Alert, EndReason
+from sidecar.model.labels import Labels
+from sidecar.model.notifications import Notification, NotifyKind, Told
+from sidecar.templating import safe, times
+
+
+def of(told: Told, notification: Notification, now: float, local: tzinfo) -> tuple[tuple[str, str], ...]:
+    """Names and values: `Value` → `4.2 > 3 (412 samples)`; times in UTC and *local*."""
+    if notification.firing:
+        return tuple(_firing(told, notification, now, local))
+    return tuple(_ended(told, notification, local))
+
+
+def value_words(alert: Alert) -> str:
+    """The value against the threshold, with the observations behind it: `p95 4.2 > 3 (p95 of 412)`."""
+    quantile = _quantile(alert.labels)
+    figure = safe.number(alert.value)
+    if math.isnan(alert.value):
+        return f"{figure} (alerts on {safe.line(alert.condition, 80)})" if alert.condition else figure
+    words = " ".join(filter(None, (quantile, figure, safe.line(alert.condition, 80))))
+    if alert.samples is None:
+        return words
+    count = safe.number(alert.samples)
+    if quantile:
+        return f"{words} ({quantile} of {count})"
+    return f"{words} ({count} sample{'' if count == '1' else 's'})"
+
+
+def end_words(alert: Alert) -> str:
+    """Why *alert* ended: recovered only if it did."""
+    match alert.end_reason:
+        case EndReason.RECOVERED:
+            return "recovered"
+        case EndReason.NO_DATA:
+            return "closed: no data"
+        case EndReason.REMOVED:
+            return "closed: no longer watched"
+        case EndReason.REPLACED:
+            by = safe.line(alert.replaced_by, 40)
+            return f"closed: replaced by {by}" if by else "closed: replaced"
+        case None:
+            return "closed"
+
+
+def _firing(told: Told, notification: Notification, now: float, local: tzinfo) -> Iterator[tuple[str, str]]:
+    alert = told.alert
+    fired_at = alert.fired_at if alert.fired_at is not None else notification.created_at
+    yield "Value", value_words(alert)
+    yield "Failing since", times.instant(alert.active_at, local)
+    yield "Firing since", f"{times.instant(fired_at, local)}, for {times.span(now - fired_at)}"
+    if notification.kind is NotifyKind.REMINDER:
+        yield from _peak(alert)
+    yield from _history(told)
+
+
+def _ended(told: Told, notification: Notification, local: tzinfo) -> Iterator[tuple[str, str]]:
+    alert = told.alert
+    fired_at = alert.fired_at if alert.fired_at is not None else told.opened_at
+    ended_at = alert.ended_at if alert.ended_at is not None else notification.created_at
+    yield "Why it ended", end_words(alert)
+    if notification.kind is NotifyKind.CLOSED:
+        fired, ended = times.clock(fired_at, ended_at), times.clock(ended_at, ended_at)
+        yield "In short", f"fired {fired}, {end_words(alert)} {ended}, told late"
+    yield "Failing since", times.instant(alert.active_at, local)
+    yield "Fired", times.instant(fired_at, local)
+    yield "Ended", times.instant(ended_at, local)
+    yield "Lasted", f"{times.span(ended_at - fired_at)} (failing for {times.span(ended_at - alert.active_at)})"
+    yield from _peak(alert)
+    if not math.isnan(alert.value):
+        yield "Last value while firing", value_words(alert)
+    yield from _history(told)
+
+
+def _peak(alert: Alert) -> Iterator[tuple[str, str]]:
+    if alert.peak is not None and not math.isnan(alert.peak):
+        condition = safe.line(alert.condition, 80)
+        yield "Peak", f"{safe.number(alert.peak)}" + (f" (alerts on {condition})" if condition else "")
+
+
+def _history(told: Told) -> Iterator[tuple[str, str]]:
+    if told.flips:
+        yield "Flips", f"ended {'once' if told.flips == 1 else f'{told.flips} times'} since the opening before"
+    if told.alert.note:
+        yield "Note", safe.line(told.alert.note)
+
+
+def _quantile(labels: Labels) -> str:
+    try:
+        quantile = float(labels.text("quantile"))
+    except ValueError:
+        return ""
+    return f"p{quantile * 100:g}" if 0 <= quantile <= 1 else ""

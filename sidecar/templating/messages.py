@@ -1,0 +1,250 @@
+"""What a notification says, before any channel gives it a form.
+
+Everything in a Message is safe to show (`templating.safe`): one line each, bounded, no control characters. A channel
+only escapes for its own markup.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from enum import StrEnum
+from typing import Final
+
+from sidecar.model.alerts import Alert, EndReason
+from sidecar.model.labels import Labels
+from sidecar.model.notifications import Notification, NotifyKind, Told
+from sidecar.templating import facts, safe, times
+
+MOST_ALERTS: Final = 10
+"""How many alerts of one notification are told in full; the rest are counted."""
+
+_MOST_LABELS: Final = 20
+_MOST_ANNOTATIONS: Final = 8
+_LATE: Final = 60.0  # seconds from decision to telling from which on the delay is worth a word
+_RANKS: Final = {"critical": 0, "page": 0, "error": 1, "warning": 2, "info": 3}
+_TEXTS: Final = ("summary", "message", "title", "description", "next_step")
+_LINKS: Final = {"Runbook": ("runbook_url", "runbook"), "Dashboard": ("dashboard_url", "dashboard")}
+
+
+class Tone(StrEnum):
+    """How a message looks at a glance."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+    GOOD = "good"
+    NEUTRAL = "neutral"  # over, but nobody can say that it is well
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a message needs to know beside the notification. `now` is when it is sent, in seconds since the epoch."""
+
+    now: float
+    external_url: str = ""
+    external_labels: Mapping[str, str] = field(default_factory=dict)
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    text: str
+    url: str  # http or https, escaped
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One alert of a message."""
+
+    name: str
+    severity: str
+    state: str  # "FIRING", "RECOVERED", "CLOSED: no data"
+    summary: str
+    description: str
+    facts: tuple[tuple[str, str], ...]  # in the order in which a person asks: "Value" → "4.2 > 3 (412 samples)"
+    next_step: str
+    labels: tuple[tuple[str, str], ...]
+    links: tuple[Link, ...]
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} ({self.severity})" if self.severity else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notification in words."""
+
+    id: str
+    kind: NotifyKind
+    tone: Tone
+    severity: str  # the worst of its alerts'
+    state: str
+    headline: str
+    lead: str  # why now, when that is not plain; may be empty
+    items: tuple[Item, ...]
+    more: str  # the alerts beyond MOST_ALERTS, counted by name; may be empty
+    labels: tuple[tuple[str, str], ...]  # external labels: which cluster speaks
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is about one alert, whose title and state the headline tells already."""
+        return len(self.items) == 1 and not self.more
+
+
+def compose(notification: Notification, context: Context) -> Message:
+    """*notification* in words, for any channel."""
+    told = sorted(notification.alerts, key=lambda t: (_rank(t.alert.severity), t.alert.name, t.alert.fingerprint))
+    local = times.zone(context.timezone)
+    items = tuple(_item(t, notification, context, local) for t in told[:MOST_ALERTS])
+    worst = safe.line(told[0].alert.severity, 40) if told else ""
+    state = _state_of_all(notification, context, told)
+    return Message(
+        id=notification.id,
+        kind=notification.kind,
+        tone=_tone(notification, told),
+        severity=worst,
+        state=state,
+        headline=safe.line(_headline(state, items, len(told), worst), 250),
+        lead=_lead(notification, context),
+        items=items,
+        more=_more(told[MOST_ALERTS:]),
+        labels=tuple(_shown_labels(context.external_labels)),
+    )
+
+
+def bare(notification: Notification, problem: str) -> Message:
+    """The least that can be said of *notification*, when `compose` failed with *problem*."""
+    names = safe.line(", ".join(t.alert.name for t in notification.alerts[:MOST_ALERTS]), 200)
+    state = "FIRING" if notification.firing else "ENDED"
+    lead = f"This message could not be written in full: {safe.line(problem)}"
+    tone = Tone.CRITICAL if notification.firing else Tone.NEUTRAL
+    return Message(notification.id, notification.kind, tone, "", state, f"{state}: {names}", lead, (), "", ())
+
+
+def alert_url(external_url: str, fingerprint: str) -> str:
+    """Where people read about the alert; empty without an `external_url`."""
+    return safe.url(f"{external_url.rstrip('/')}/alerts/{fingerprint}") if external_url else ""
+
+
+def _headline(state: str, items: tuple[Item, ...], count: int, severity: str) -> str:
+    if count == 1:
+        item = items[0]
+        return f"{state}: {item.title}" + (f" – {item.summary}" if item.summary else "")
+    names = ", ".join(dict.fromkeys(item.name for item in items))
+    return f"{state}: {count} alerts" + (f" ({severity})" if severity else "") + f" – {names}"
+
+
+def _lead(notification: Notification, context: Context) -> str:
+    sentences = []
+    if notification.kind is NotifyKind.REMINDER and any(t.reason == "silence ended" for t in notification.alerts):
+        sentences.append("The silence ended, and this is still firing.")
+    if notification.kind is NotifyKind.CLOSED:
+        sentences.append("It was over before this could be delivered.")
+    late = context.now - notification.created_at
+    if late >= _LATE:
+        at = times.clock(notification.created_at, context.now)
+        sentences.append(f"Told late: decided at {at}, delivered {times.span(late)} after.")
+    return " ".join(sentences)
+
+
+def _more(told: list[Told]) -> str:
+    if not told:
+        return ""
+    counts = Counter(safe.line(t.alert.name, 80) for t in told).most_common()
+    named = ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in counts[:5])
+    return f"and {len(told)} more: {named}" + (", …" if len(counts) > 5 else "")
+
+
+def _item(told: Told, notification: Notification, context: Context, local: tzinfo) -> Item:
+    alert = told.alert
+    note = alert.annotations
+    summary = safe.line(note.text("summary") or note.text("message") or note.text("title"))
+    well = not notification.firing and alert.end_reason is EndReason.RECOVERED
+    return Item(
+        name=safe.line(alert.name, 100) or "(no alertname)",
+        severity=safe.line(alert.severity, 40),
+        state=_state(notification.kind, alert, context.now),
+        summary=summary,
+        description=safe.line(note.text("description"), 1500),
+        facts=(*facts.of(told, notification, context.now, local), *_other_annotations(note)),
+        next_step="" if well else safe.line(note.text("next_step"), 800),  # nothing is left to be done
+        labels=tuple(_shown_labels(alert.labels.without("alertname", "severity"))),
+        links=tuple(_links(alert, context)),
+    )
+
+
+def _state(kind: NotifyKind, alert: Alert, now: float) -> str:
+    match kind:
+        case NotifyKind.OPENING:
+            return "FIRING"
+        case NotifyKind.REMINDER:
+            since = f" for {times.span(now - alert.fired_at)}" if alert.fired_at is not None else ""
+            return f"STILL FIRING{since}"
+        case NotifyKind.RESOLVE | NotifyKind.CLOSED:
+            prefix = "FIRED AND " if kind is NotifyKind.CLOSED else ""
+            if alert.end_reason is EndReason.RECOVERED:
+                return f"{prefix}RECOVERED"
+            _, _, why = facts.end_words(alert).partition(": ")
+            return f"{prefix}CLOSED" + (f" ({why})" if why else "")
+
+
+def _state_of_all(notification: Notification, context: Context, told: list[Told]) -> str:
+    """The state that all alerts share, or the word that holds for each of them."""
+    states = {_state(notification.kind, t.alert, context.now) for t in told}
+    if len(states) == 1:
+        return states.pop()
+    match notification.kind:
+        case NotifyKind.REMINDER:
+            return "STILL FIRING"
+        case NotifyKind.CLOSED:
+            return "FIRED AND CLOSED"
+        case _:
+            return "CLOSED"  # not all of them recovered
+
+
+def _tone(notification: Notification, told: list[Told]) -> Tone:
+    if not notification.firing:
+        recovered = all(t.alert.end_reason is EndReason.RECOVERED for t in told)
+        return Tone.GOOD if recovered else Tone.NEUTRAL
+    rank = _rank(told[0].alert.severity) if told else 3
+    return Tone.CRITICAL if rank <= 1 else Tone.WARNING if rank == 2 else Tone.INFO
+
+
+def _rank(severity: str) -> int:
+    return _RANKS.get(severity.lower(), 4)
+
+
+def _shown_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for i, (name, value) in enumerate(labels.items()):
+        if i == _MOST_LABELS:
+            yield "…", f"{len(labels) - i} more"
+            return
+        yield safe.line(name, 60), safe.line(value, 120)
+
+
+def _other_annotations(annotations: Labels) -> Iterator[tuple[str, str]]:
+    """Annotations that have no place of their own."""
+    known = {*_TEXTS, *(name for names in _LINKS.values() for name in names)}
+    others = [name for name in annotations if name not in known and not name.startswith(("sidecar_", "__"))]
+    for name in others[:_MOST_ANNOTATIONS]:
+        yield safe.line(name, 60), safe.line(annotations[name])
+    for text, names in _LINKS.items():
+        for value in _texts(annotations, names):
+            if not safe.url(value):
+                yield text, safe.line(value)  # a place in words: "see the wiki, page Claude"
+
+
+def _links(alert: Alert, context: Context) -> Iterator[Link]:
+    for text, names in _LINKS.items():
+        for value in _texts(alert.annotations, names):
+            if link := safe.url(value):
+                yield Link(text, link)
+                break
+    if page := alert_url(context.external_url, alert.fingerprint):
+        yield Link("Alert", page)
+
+
+def _texts(annotations: Labels, names: Iterable[str]) -> list[str]:
+    return [annotations[name] for name in names if name in annotations]
