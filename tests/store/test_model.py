@@ -113,7 +113,7 @@ children = st.tuples(st.sampled_from([GAUGE, UNTYPED, COUNTER, HISTOGRAM]), st.s
 updates = st.builds(lambda child, value: Update(child[0], value, child[1]), children, st.integers(0, 5))
 sources = st.sampled_from(["a", "b"])
 steps = st.tuples(
-    st.integers(-2_000, 8_000),  # ms since the step before: time may stand still and go back a little
+    st.integers(-4, 16).map(lambda halves: halves * 500),  # ms: time may stand still, go back a little, meet a tick
     st.one_of(
         st.tuples(st.just("append"), sources, st.lists(updates, max_size=4), st.booleans(), st.booleans()),
         st.tuples(st.just("tick")),

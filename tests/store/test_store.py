@@ -96,9 +96,11 @@ class TestWriting:
         store = Store()
         store.append(batch(15.0, Update(UP, 1)))
         store.append(batch(15.0, Update(UP, 0)))
+        assert samples(store, "probe_success") == {15.0: 0}
+        store.append(batch(15.0, Update(UP, 7), write=False))
         store.tick(15.0)
 
-        assert samples(store, "probe_success") == {15.0: 0}
+        assert samples(store, "probe_success") == {15.0: 7}
         assert store.dropped() == {}
 
     def test_a_sample_before_the_last_is_refused_and_counted(self):
