@@ -1,0 +1,121 @@
+"""Who may ask, and how long an answer may take."""
+
+import asyncio
+import hmac
+from collections.abc import Callable, Collection
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+_SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+
+
+def bounded(seconds: float) -> Middleware:
+    """Requests that arrive too slowly get 408; answers that are taken too slowly are cut off."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response: web.StreamResponse | None = None
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                response = await handler(request)
+                # Sent here and not by aiohttp, whose own sending waits forever for a client that does not read.
+                await response.prepare(request)
+                await response.write_eof()
+                return response
+        except TimeoutError:
+            if not limit.expired():
+                raise  # the handler's own
+            if response is None:
+                raise web.HTTPRequestTimeout(text=f"no complete request within {seconds:g} s\n") from None
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError(f"the answer was not taken within {seconds:g} s") from None
+
+    return middleware
+
+
+def token_required(token: Callable[[], str]) -> Middleware:
+    """Only requests with `Authorization: Bearer <token>` come through; *token* is asked anew for each."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        expected = token()
+        good = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
+        if scheme.lower() != "bearer" or not good or not expected:
+            raise web.HTTPUnauthorized(
+                text="expected the header 'Authorization: Bearer' with http.token\n",
+                headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="sidecar"'},
+            )
+        return await handler(request)
+
+    return middleware
+
+
+def own_names(hosts: Collection[str]) -> Middleware:
+    """Only requests that call us by an IP address, localhost or one of *hosts* come through.
+
+    A web page can make a browser connect to loopback by letting its own name resolve to 127.0.0.1; the browser then
+    takes us for the page's own server. But it still sends that name.
+    """
+    known = {host.lower() for host in hosts}
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = _hostname(f"//{request.headers.get(hdrs.HOST, '')}")
+        if name is None or not (name in known or name == "localhost" or _is_address(name)):
+            raise web.HTTPForbidden(text="the Host header names another server; use an address or localhost\n")
+        return await handler(request)
+
+    return middleware
+
+
+def same_origin(hosts: Collection[str]) -> Middleware:
+    """No web page of another origin may change anything here; reading across origins is prevented by browsers."""
+    known = {host.lower() for host in hosts}
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method not in _SAFE and _is_foreign(request, known):
+            raise web.HTTPForbidden(text="the request comes from a web page of another origin\n")
+        return await handler(request)
+
+    return middleware
+
+
+def _is_foreign(request: web.Request, known: Collection[str]) -> bool:
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None:
+        return request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+    if _hostname(origin) in known:
+        return False
+    try:
+        ours = urlsplit(origin).netloc.lower()
+    except ValueError:
+        return True
+    return not ours or ours != request.headers.get(hdrs.HOST, "").lower()  # "null" has no place
+
+
+def _hostname(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+async def plain_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """No banner with versions, nothing kept by caches, nothing guessed by browsers."""
+    response.headers[hdrs.SERVER] = "sidecar"
+    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -1,0 +1,144 @@
+"""The HTTP server: everything on one listener, what is public on another."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from sidecar.services import addresses, guard
+from sidecar.services.addresses import Address, ListenError
+
+PUBLIC: Final = frozenset({"/metrics", "/health", "/health/live", "/health/ready"})
+"""What the public listener serves, to GET and HEAD."""
+
+
+class _Connection(web.RequestHandler):
+    """aiohttp's, but bytes that are no HTTP are neither a traceback in the log nor an answer with our versions."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client is gone; aiohttp ends the connection
+        if isinstance(exc, HttpProcessingError):
+            self.logger.debug("bad request from %s: %s", request.remote, type(exc).__name__)
+            response: web.StreamResponse = web.Response(status=status, text="this is no HTTP request\n")
+            response.force_close()
+        else:
+            response = super().handle_error(request, status, exc, message)
+        response.headers[hdrs.SERVER] = "sidecar"
+        return response
+
+
+class _Refusal(asyncio.Protocol):
+    """What a connection meets when there are too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        transport.close()
+
+
+class Web:
+    """Serves *routes* on *listen*, and those in PUBLIC on *public* too, from `run` until it is cancelled.
+
+    *listen* that others can reach needs a *token*: without one the constructor refuses. *hosts* are names, beside
+    localhost and IP addresses, by which people call us: that of the external URL.
+    """
+
+    def __init__(
+        self,
+        routes: Iterable[web.RouteDef],
+        *,
+        listen: str,
+        public: str = "",
+        token: Callable[[], str] | None = None,
+        hosts: Collection[str] = (),
+        max_body: int = 1 << 20,
+        max_connections: int = 256,
+        patience: float = 30.0,
+        grace: float = 5.0,
+    ) -> None:
+        self._listen = addresses.parse(listen)
+        self._public = addresses.parse(public) if public else None
+        if token is None and not self._listen.private:
+            raise ListenError(
+                f"http.listen is {self._listen}, which other machines can reach, and http.token is not set; "
+                "set it, or listen on 127.0.0.1 and use http.public for /metrics and /health"
+            )
+        self._routes = tuple(routes)
+        self._max_body = max_body
+        self._max_connections = max_connections
+        self._patience = patience  # seconds for a request to arrive, for an answer to be taken, between two requests
+        self._grace = grace  # seconds for answers under way at the end
+        who = guard.own_names(hosts) if token is None and not self._listen.path else None
+        key = guard.token_required(token) if token is not None else None
+        self._middlewares = [ware for ware in (who, guard.same_origin(hosts), key) if ware is not None]
+        self.addresses: Sequence[Address] = ()
+        """Where it really listens, `listen` first; empty until bound."""
+        self.bound = asyncio.Event()
+
+    async def run(self) -> None:
+        """Bind both listeners, or raise ListenError with neither bound; serve; on cancellation finish answers."""
+        async with AsyncExitStack() as stack:
+            found = await self._serve(stack, self._listen, self._application())
+            if self._public is not None:
+                found = found + await self._serve(stack, self._public, self._public_application())
+            self.addresses = found
+            self.bound.set()
+            stack.callback(self.bound.clear)  # the first thing undone
+            await asyncio.get_running_loop().create_future()  # until cancelled
+
+    def _application(self) -> web.Application:
+        return self._app(self._routes, self._middlewares)
+
+    def _public_application(self) -> web.Application:
+        public = [route for route in self._routes if route.path in PUBLIC and route.method == hdrs.METH_GET]
+        return self._app(public, [])
+
+    def _app(self, routes: Sequence[web.RouteDef], middlewares: Sequence[Any]) -> web.Application:
+        app = web.Application(client_max_size=self._max_body, middlewares=[guard.bounded(self._patience), *middlewares])
+        app.on_response_prepare.append(guard.plain_headers)
+        app.router.add_routes(routes)
+        return app
+
+    async def _serve(self, stack: AsyncExitStack, address: Address, app: web.Application) -> tuple[Address, ...]:
+        loop = asyncio.get_running_loop()
+        settings: dict[str, Any] = {
+            "access_log": None,
+            "keepalive_timeout": self._patience,  # also the time from connecting to the end of the first headers
+            "lingering_time": min(2.0, self._patience),
+        }
+        runner = web.AppRunner(app, shutdown_timeout=self._grace, **settings)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        manager = runner.server
+        assert manager is not None
+
+        def connection() -> asyncio.Protocol:
+            if len(manager.connections) >= self._max_connections:
+                return _Refusal()
+            return _Connection(manager, loop=loop, **settings)
+
+        if address.path:
+            server = await loop.create_unix_server(connection, sock=addresses.unix_socket(address.path))
+            stack.callback(addresses.forget, address.path)
+            stack.callback(server.close)
+            return (address,)
+        try:
+            server = await loop.create_server(connection, address.host, address.port)
+        except OSError as exc:
+            raise ListenError(
+                f"cannot listen on {address}: {exc.strerror or exc}; change it, or stop who does"
+            ) from exc
+        stack.callback(server.close)
+        return tuple(Address(*sock.getsockname()[:2]) for sock in server.sockets)
