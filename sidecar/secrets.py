@@ -38,14 +38,16 @@ class Secret:
 
     _source: tuple[str, str]  # ("text", value), ("env", value) or ("file", path)
 
-    def __init__(self, value: str, *, origin: str = "text") -> None:
+    def __init__(self, value: str, *, origin: str = "text", known: bool = True) -> None:
+        """*known*: whether `redact` takes the value out of texts; not for what is hidden, but an ordinary word."""
         self._source = (origin, value)
         self._file = Path(value) if origin == "file" else None
         self._stamp: tuple[int, int, int] | None = None  # of the file's content in _cached
         self._cached = ""
         if self._file is None:
             self._cached = _usable(value, "the text")
-            remember(self._cached)
+            if known:
+                remember(self._cached)
 
     @classmethod
     def from_env(cls, name: str) -> Self:
@@ -61,6 +63,11 @@ class Secret:
         if not path:
             raise SecretError("the path of the secret's file is empty; expected a file such as /run/secrets/token")
         return cls(path, origin="file")
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the value is known without reading a file."""
+        return self._file is None
 
     def reveal(self) -> str:
         """The value, without a line break at its end; raises SecretError when its file cannot be read."""

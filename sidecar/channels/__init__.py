@@ -1,29 +1,55 @@
 """What a channel is. Each module of this package is a type; adding one is one file and one test."""
 
+import re
 from abc import ABC, abstractmethod
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Final, Protocol
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from aiohttp import ClientResponse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sidecar.clock import Clock
 from sidecar.model.durations import Duration
 from sidecar.model.errors import SidecarError
 from sidecar.model.notifications import Notification
-from sidecar.outbound import Outbound
+from sidecar.outbound import Outbound, OutboundError, read_limited
+from sidecar.secrets import Secret, SecretError, redact
+from sidecar.templating import safe
+from sidecar.templating.messages import Context, Message, bare, compose
+
+_LONGEST_WAIT: Final = 86400.0  # a message that may not be sent for a day is dead by then
+_LARGEST_ANSWER: Final = 16 * 1024
+_QUOTED: Final = 200
+_URL: Final = re.compile(r"https?://[^/\s]+")
+_OPEN_HEADERS: Final = ("content-type", "idempotency-key")
 
 
 class DeliveryError(SidecarError):
     """A message that the channel did not take.
 
     `retryable`: whether another try can help. `maybe`: whether the message may have arrived all the same (the
-    connection broke after the request was sent). `retry_after`: seconds that the other end asked for.
+    connection broke after the request was sent). `retry_after`: seconds that the other end asked for. `partly`: some
+    of the channel's recipients surely have it, and only the others are tried again; what follows need not wait.
     """
 
-    def __init__(self, message: str, *, retryable: bool, maybe: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        maybe: bool = False,
+        retry_after: float | None = None,
+        partly: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.maybe = maybe
         self.retry_after = retry_after
+        self.partly = partly
 
 
 class SendContext(Protocol):
@@ -52,7 +78,7 @@ class SendContext(Protocol):
 class Channel(BaseModel, ABC):
     """Where people are told. Delivers by returning, fails by raising DeliveryError."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     type: str
     name: str = Field(description="Unique name, used in `channels:` of rules.", pattern=r"^[A-Za-z0-9][\w.\-]*$")
@@ -61,5 +87,117 @@ class Channel(BaseModel, ABC):
     timeout: Duration = Field(10.0, description="An attempt that takes longer has failed.", gt=0)
 
     @abstractmethod
-    async def send(self, notification: Notification, ctx: SendContext) -> None:
-        """Deliver *notification*; the same id may come twice. Delivery bounds it by `timeout`."""
+    async def send(self, notification: Notification, ctx: SendContext) -> str | None:
+        """Deliver *notification*; the same id may come twice. Delivery bounds it by `timeout`.
+
+        What it returns is a line for the history: what the other end said, who was refused.
+        """
+
+
+def _is_url(secret: Secret) -> Secret:
+    if secret.at_hand and not _URL.match(secret.reveal()):
+        raise ValueError("this is no URL, expected one that begins with https:// or http://")
+    return secret
+
+
+SecretUrl = Annotated[Secret, AfterValidator(_is_url)]
+"""An address that is itself a secret, as an incoming webhook's is."""
+
+
+def reveal(secret: Secret) -> str:
+    """The value of *secret*; DeliveryError when it cannot be had now, since its file may come back."""
+    try:
+        return secret.reveal()
+    except SecretError as exc:
+        raise DeliveryError(str(exc), retryable=True) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an HTTP peer said that took a message."""
+
+    status: int
+    text: str  # bounded
+
+    def __str__(self) -> str:
+        said = safe.line(redact(self.text), _QUOTED)
+        return f"HTTP {self.status}" + (f": {said}" if said else "")
+
+
+def words(notification: Notification, ctx: SendContext) -> Message:
+    """*notification* as it reads now, with what this daemon knows of itself."""
+    context = Context(ctx.clock.time(), ctx.external_url, ctx.external_labels, ctx.timezone)
+    try:
+        return compose(notification, context)
+    except Exception as exc:  # noqa: BLE001 -- an alert is never lost to its formatting; the message carries the error
+        return bare(notification, f"{type(exc).__name__}: {exc}")
+
+
+async def post(ctx: SendContext, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """POST *body* to *url*, which may hold a secret; a status of 200 to 299 is a delivery, all else a DeliveryError.
+
+    An answer means that the message has not arrived; without one, it may have.
+    """
+    if not _URL.match(url):
+        raise DeliveryError("the channel's URL is none, expected one that begins with https://", retryable=True)
+    try:
+        async with ctx.outbound.request("POST", url, headers=headers, body=body) as response:
+            status, answered = response.status, response.headers
+            text = await _text(response) if status != 204 else ""
+    except OutboundError as exc:
+        raise DeliveryError(_hide(str(exc), url, headers), retryable=True, maybe=exc.sent) from exc
+    if 200 <= status < 300:
+        return Answer(status, _hide(text, url, headers))
+    retryable = status in (408, 425, 429) or status >= 500
+    said = safe.line(_hide(text, url, headers), _QUOTED)
+    raise DeliveryError(
+        f"{urlsplit(url).hostname} answered HTTP {status}{_meaning(status)}" + (f": {said}" if said else ""),
+        retryable=retryable,
+        retry_after=retry_after(answered.get("Retry-After", ""), ctx.clock.time()) if retryable else None,
+    )
+
+
+def retry_after(text: str, now: float) -> float | None:
+    """Seconds from *now* that a Retry-After header asks for: seconds or an HTTP date; None when it says neither."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:12]), _LONGEST_WAIT)
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    at = when.replace(tzinfo=when.tzinfo or UTC).timestamp()
+    return min(max(0.0, at - now), _LONGEST_WAIT)
+
+
+async def _text(response: ClientResponse) -> str:
+    """The beginning of the answer; the status was the answer, so a body that breaks off is no failure."""
+    try:
+        return (await read_limited(response, _LARGEST_ANSWER)).decode("utf-8", "replace")
+    except OutboundError:
+        return ""
+
+
+def _hide(text: str, url: str, headers: Mapping[str, str]) -> str:
+    """*text* without what may be secret in this request: the URL's path, the values of headers."""
+    parts = urlsplit(url)
+    values = [value for name, value in headers.items() if name.lower() not in _OPEN_HEADERS and len(value) >= 6]
+    for secret in (url, f"{parts.path}?{parts.query}", parts.path, parts.query, *values):
+        if len(secret) > 1:
+            text = text.replace(secret, "***")
+    return redact(text)
+
+
+def _meaning(status: int) -> str:
+    """What to do about the answers that people meet most."""
+    match status:
+        case 401 | 403:
+            return ", the credentials are not accepted; check the channel's secret"
+        case 404 | 410:
+            return ", nobody listens there any more; check the channel's URL"
+        case 413:
+            return ", the message is too large for it"
+        case _ if 300 <= status < 400:
+            return ", it has moved; expected 2xx, put the new address into the channel's URL"
+        case _:
+            return ""

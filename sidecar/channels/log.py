@@ -1,0 +1,41 @@
+"""Messages into the daemon's own log, for machines that read logs and for trying things out."""
+
+from typing import Literal
+
+import structlog
+
+from sidecar.channels import Channel, SendContext, words
+from sidecar.model.notifications import Notification
+from sidecar.templating.plain import label_text
+
+_log = structlog.get_logger("sidecar.channels.log")
+
+
+class LogChannel(Channel):
+    """Writes each message as one event `notification`; never fails."""
+
+    type: Literal["log"] = "log"
+
+    async def send(self, notification: Notification, ctx: SendContext) -> None:
+        message = words(notification, ctx)
+        event = _log.warning if notification.firing else _log.info
+        event(
+            "notification",
+            channel=self.name,
+            id=message.id,
+            kind=message.kind.value,
+            group_key=notification.group_key,
+            severity=message.severity,
+            headline=message.headline,
+            alerts=[
+                {
+                    "alert": item.title,
+                    "state": item.state,
+                    "summary": item.summary,
+                    "labels": label_text(item.labels),
+                    "facts": dict(item.facts),
+                }
+                for item in message.items
+            ],
+            more=message.more,
+        )
