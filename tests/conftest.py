@@ -6,9 +6,14 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from sidecar.clock import Clock, SystemClock
 from sidecar.testing import VirtualTimeLoop, Wire
+
+# A busy machine is not a bug: examples have no deadline, the test as a whole has pytest's.
+settings.register_profile("sidecar", deadline=None)
+settings.load_profile("sidecar")
 
 PATIENCE = 45.0
 """Real seconds for one test in virtual time; less than pytest-timeout's, whose exception a background task may eat."""

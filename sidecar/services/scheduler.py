@@ -55,6 +55,7 @@ class Scheduler:
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
         self._offset = self._wall_offset()
+        self._error: Exception | None = None
         # One line per run and per job would drown the daemon's own log.
         logging.getLogger("apscheduler").setLevel(logging.WARNING)
         self._apscheduler = AsyncIOScheduler(
@@ -99,7 +100,12 @@ class Scheduler:
         return name in self._entries
 
     def watch(self) -> bool:
-        """Place the jobs anew if the wall has stepped since the last look; says whether it has."""
+        """Place the jobs anew if the wall has stepped since the last look; says whether it has.
+
+        Raises what a job raised, which APScheduler would keep to itself.
+        """
+        if self._error:
+            raise self._error
         if abs(self._wall_offset() - self._offset) < _STEP:
             return False
         self.rebase()
@@ -141,7 +147,10 @@ class Scheduler:
             del self._entries[entry.name]
         else:
             entry.due = entry.grid.after(now)
-        entry.job()
+        try:
+            entry.job()
+        except Exception as exc:  # noqa: BLE001 -- raised again by `watch`
+            self._error = exc
 
     def _wall_offset(self) -> float:
         return time.time() - self._clock.monotonic()

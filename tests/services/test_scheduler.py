@@ -163,6 +163,23 @@ async def test_a_late_loop_runs_a_job_late_rather_than_not(scheduler):
     assert len(runs) == so_far + 3
 
 
+async def test_a_job_s_error_reaches_the_owner(clock):
+    """What a job raises is not lost in APScheduler's log: the next look raises it."""
+
+    def broken() -> None:
+        raise KeyError("nothing")
+
+    scheduler = Scheduler(clock)
+    scheduler.start()
+    scheduler.once("broken", 1.0, broken)
+
+    await asyncio.sleep(2)
+
+    with pytest.raises(KeyError):
+        scheduler.watch()
+    await scheduler.shutdown()
+
+
 async def test_after_shutdown_nothing_runs(clock):
     """A scheduler that was shut down runs nothing, and can be shut down again."""
     scheduler = Scheduler(clock)

