@@ -96,3 +96,11 @@ CLOCK_STEPS = _counter("sidecar_clock_steps_total", "Jumps of the machine's cloc
 LOOP_LAG = _gauge("sidecar_event_loop_lag_seconds", "How late the event loop woke at the last tick.")
 SERIES = _gauge("sidecar_store_series", "Live series in the store.")
 SAMPLES_REFUSED = _counter("sidecar_samples_refused_total", "Samples that were refused, by source and reason.")
+
+# The daemon's process, in the client libraries' words.
+PROCESS_CPU = _counter("process_cpu_seconds_total", "Processor time that the process used, user and system.")
+PROCESS_RESIDENT = _gauge("process_resident_memory_bytes", "Memory of the process that is resident.")
+PROCESS_VIRTUAL = _gauge("process_virtual_memory_bytes", "Memory of the process that is mapped.")
+PROCESS_OPEN_FDS = _gauge("process_open_fds", "Files and sockets that are open.")
+PROCESS_MAX_FDS = _gauge("process_max_fds", "Files and sockets that may be open.")
+PROCESS_START = _gauge("process_start_time_seconds", "When the process started.")
