@@ -2,9 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,10 +19,11 @@ from sidecar.channels import Channel
 from sidecar.checks import Check
 from sidecar.model.durations import Duration
 from sidecar.model.errors import ConfigError, Mistake
-from sidecar.rules.files import Override, Source, load_rules
-from sidecar.rules.files import RuleSet as RuleSet  # noqa: PLC0414 -- re-exported for the composition root
+from sidecar.rules.compiled import RuleSet
+from sidecar.rules.files import Source, load_rules
+from sidecar.rules.model import Override
 from sidecar.secrets import Secret
-from sidecar.yamlfile import Document, load, mistakes_of
+from sidecar.yamlfile import Document, join, load, mistakes_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -46,16 +49,22 @@ class _Part(BaseModel):
 class HttpSettings(_Part):
     """Where the daemon listens."""
 
-    listen: str = Field("127.0.0.1:9797", description="Address of everything; a host:port, or a path for a Unix socket.")
+    listen: str = Field(
+        "127.0.0.1:9797", description="Address of everything; a host:port, or a path for a Unix socket."
+    )
     token: Secret | None = Field(None, description="Bearer token; needed when `listen` is not loopback.")
-    public: str = Field("", description="Address of /metrics and /health alone, which may be bound wide; off when empty.")
+    public: str = Field(
+        "", description="Address of /metrics and /health alone, which may be bound wide; off when empty."
+    )
 
 
 class LogSettings(_Part):
     """What the daemon says of itself, on standard error."""
 
     level: str = Field("info", description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")
-    format: str = Field("auto", description="json, console, or auto: console on a terminal.", pattern="^(auto|json|console)$")
+    format: str = Field(
+        "auto", description="json, console, or auto: console on a terminal.", pattern="^(auto|json|console)$"
+    )
 
 
 class RulesEntry(_Part):
@@ -69,16 +78,16 @@ class RulesEntry(_Part):
 class Settings(BaseSettings):
     """The file's top level. Flags win over SIDECAR_… variables, these over the file, the file over the defaults."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SIDECAR_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="SIDECAR_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     database: str = Field("", description="Path of the SQLite file; state lives in memory alone when empty.")
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "UTC", description="Zone in which messages show times, beside UTC."
     )
     external_url: str = Field("", description="Where people reach this daemon; messages link there.")
-    external_labels: dict[str, str] = Field(default_factory=dict, description="Labels on whatever leaves: cluster, region.")
+    external_labels: dict[str, str] = Field(
+        default_factory=dict, description="Labels on whatever leaves: cluster, region."
+    )
     http: HttpSettings = Field(default_factory=HttpSettings, description="Listeners.")
     log: LogSettings = Field(default_factory=LogSettings, description="Logs.")
     tick: Duration = Field(15.0, description="How often every live series gets a sample.", ge=0.1)
@@ -113,120 +122,141 @@ def read(path: Path, flags: Mapping[str, Any] | None = None) -> Config:
 def parse(text: str, file: str, flags: Mapping[str, Any] | None = None, *, folder: Path = Path()) -> Config:
     """The configuration in *text*; *file* names it in mistakes, *folder* is where its relative paths begin."""
     document = load(text, file)
-    if document.value is None:
-        raise ConfigError(Mistake(file, 0, "", "is empty; expected at least `checks:`, see `sidecar demo --print-config`"))
+    if not document.value:
+        raise ConfigError(Mistake(file, 0, "", "is empty; expected at least `checks:`, see the README"))
     if not isinstance(document.value, dict):
-        raise ConfigError(Mistake(file, 1, "", f"got a {_yaml_kind(document.value)}, expected keys such as `checks:`"))
-    mistakes: list[Mistake] = []
-    values = _expand(document.value, "", document, mistakes)
-    if mistakes:
-        raise ConfigError(*mistakes)
-    try:
-        settings = _settings(values, flags or {})
-    except ValidationError as exc:
-        mistakes += mistakes_of(exc, document)
+        kind = {list: "list", str: "text"}.get(type(document.value), "value")
+        raise ConfigError(Mistake(file, 1, "", f"got a {kind}, expected keys such as `checks:`"))
+    return _Reader(document, folder).config(flags or {})
+
+
+class _Reader:
+    """One reading of one document; collects every mistake before it gives up."""
+
+    def __init__(self, document: Document, folder: Path) -> None:
+        self._document = document
+        self._folder = folder
+        self._mistakes: list[Mistake] = []
+
+    def config(self, flags: Mapping[str, Any]) -> Config:
+        values = self._expand(self._document.value, "")
         settings = None
-    raw = settings.model_dump() if settings else values
-    checks = tuple(_plugins("checks", "sidecar.checks", Check, raw, document, mistakes))
-    channels = tuple(_plugins("channels", "sidecar.channels", Channel, raw, document, mistakes))
-    _check_labels(checks, settings, document, mistakes)
-    rules = _rules(values, document, folder, {channel.name for channel in channels}, mistakes)
-    if mistakes or settings is None:
-        raise ConfigError(*mistakes)
-    return Config(settings, checks, channels, rules, file)
+        try:
+            settings = _settings(values, flags)
+        except ValidationError as exc:
+            self._mistakes += mistakes_of(exc, self._document)
+        raw = settings.model_dump(include={"checks", "channels"}) if settings else values
+        checks = tuple(self._plugins("checks", "sidecar.checks", Check, raw))
+        channels = tuple(self._plugins("channels", "sidecar.channels", Channel, raw))
+        self._check_labels(checks, settings)
+        rules = self._rules(settings, {channel.name for channel in channels})
+        if self._mistakes or settings is None:
+            raise ConfigError(*self._mistakes)
+        return Config(settings, checks, channels, rules, self._document.file)
+
+    def _wrong(self, path: str, message: str) -> None:
+        self._mistakes.append(self._document.mistake(path, message))
+
+    def _expand(self, value: Any, path: str) -> Any:
+        """`${NAME}` and `${NAME:-default}` in strings become the variable's value; `$$` is a dollar sign."""
+        if isinstance(value, dict):
+            return {k: self._expand(v, join(path, k)) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._expand(v, join(path, i)) for i, v in enumerate(value)]
+        return _VARIABLE.sub(partial(self._variable, path), value) if isinstance(value, str) else value
+
+    def _variable(self, path: str, found: re.Match[str]) -> str:
+        name, default = found.groups()
+        if name is None:
+            return "$"
+        text = os.environ.get(name, default)
+        if text is None:
+            self._wrong(path, f"the environment has no {name}; set it, or write ${{{name}:-default}}")
+        return text or ""
+
+    def _plugins(self, key: str, package: str, base: type[M], values: Mapping[str, Any]) -> Iterator[M]:
+        """Each item of the list *key* as the class that its `type` names."""
+        items = values.get(key)
+        seen: dict[str, str] = {}
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            path = join(key, index)
+            if not isinstance(item, dict):
+                continue  # the top level has said so already
+            if not isinstance(item.get("type"), str):
+                self._wrong(path, f"has no `type`, expected one of: {', '.join(plugins.names(package))}")
+                continue
+            name = str(item.get("name"))
+            if name in seen:
+                line = self._document.line(seen[name])
+                self._wrong(join(path, "name"), f"{name!r} is also the name at line {line}; expected another")
+            seen.setdefault(name, path)
+            try:
+                yield plugins.find(package, item["type"], base).model_validate(item)
+            except plugins.PluginError as exc:
+                self._wrong(join(path, "type"), str(exc))
+            except ValidationError as exc:
+                self._mistakes += mistakes_of(exc, self._document, prefix=path)
+
+    def _check_labels(self, checks: Sequence[Check], settings: Settings | None) -> None:
+        """Labels that are ours to set, or that Prometheus would not take."""
+        places = [(join(f"checks[{i}].labels", name), name) for i, check in enumerate(checks) for name in check.labels]
+        for path, name in places:
+            if name in RESERVED_LABELS or name.startswith("__"):
+                self._wrong(path, f"the label {name!r} is set by the daemon itself; expected another name")
+        places += [(join("external_labels", name), name) for name in (settings.external_labels if settings else ())]
+        for path, name in places:
+            if not _LABEL_NAME.fullmatch(name):
+                self._wrong(path, f"got {name!r}, expected letters, digits and underscores")
+
+    def _rules(self, settings: Settings | None, channels: Collection[str]) -> RuleSet:
+        """The rules of every pack and file that `rules:` names."""
+        sources = []
+        for index, entry in enumerate(settings.rules if settings else ()):
+            path = join("rules", index)
+            try:
+                files = tuple(_rule_files(entry, self._folder))
+            except (OSError, ValueError) as exc:
+                self._wrong(join(path, "pack" if entry.pack else "file"), str(exc))
+                continue
+            sources.append(Source(files, entry.override, self._document, join(path, "override")))
+        try:
+            return load_rules(sources, channels=channels)
+        except ConfigError as exc:
+            self._mistakes += exc.mistakes
+            return RuleSet()
 
 
 def _settings(values: Mapping[str, Any], flags: Mapping[str, Any]) -> Settings:
     class FromFile(Settings):
         @classmethod
         def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the signature is pydantic's
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            cls, settings_cls: type[BaseSettings], init_settings: Any, env_settings: Any, **_others: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=dict(values))
 
     return FromFile(**flags)
 
 
-def _plugins(
-    key: str, package: str, base: type[M], values: Mapping[str, Any], document: Document, mistakes: list[Mistake]
-) -> Iterator[M]:
-    """Each item of the list *key* as the class that its `type` names."""
-    items = values.get(key) or []
-    seen: dict[str, int] = {}
-    for index, item in enumerate(items if isinstance(items, list) else []):
-        path = f"{key}[{index}]"
-        if not isinstance(item, dict):
-            continue  # the top level has said so already
-        known = ", ".join(plugins.names(package))
-        if not isinstance(item.get("type"), str):
-            mistakes.append(_mistake(document, path, f"has no `type`, expected one of: {known}"))
-            continue
-        try:
-            built = plugins.find(package, item["type"], base).model_validate(item)
-        except plugins.PluginError as exc:
-            mistakes.append(_mistake(document, f"{path}.type", str(exc)))
-            continue
-        except ValidationError as exc:
-            mistakes += mistakes_of(exc, document, prefix=path)
-            continue
-        name = str(item.get("name"))
-        if name in seen:
-            line = document.line(f"{key}[{seen[name]}]")
-            mistakes.append(_mistake(document, f"{path}.name", f"{name!r} is also the name at line {line}; names are unique"))
-        seen.setdefault(name, index)
-        yield built
+def _rule_files(entry: RulesEntry, folder: Path) -> Iterator[tuple[str, str]]:
+    """Name and text of each file behind *entry*."""
+    if bool(entry.pack) == bool(entry.file):
+        raise ValueError("expected either `pack` or `file`")
+    if entry.pack:
+        known = packs()
+        if entry.pack not in known:
+            raise ValueError(f"got {entry.pack!r}, expected one of the packs: {', '.join(sorted(known))}")
+        yield f"pack {entry.pack}", known[entry.pack].read_text("utf-8")
+        return
+    pattern = folder.absolute() / entry.file
+    found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    if not found:
+        raise ValueError(f"got {entry.file!r}, which names no file in {folder.absolute()}")
+    for path in found:
+        yield str(path), path.read_text("utf-8")
 
 
-def _check_labels(
-    checks: Sequence[Check], settings: Settings | None, document: Document, mistakes: list[Mistake]
-) -> None:
-    """Labels that are ours to set, or that Prometheus would not take."""
-    for index, item in enumerate(checks):
-        for name in item.labels:
-            if problem := _label_problem(name):
-                mistakes.append(_mistake(document, f"checks[{index}].labels.{name}", problem))
-    for name in settings.external_labels if settings else ():
-        if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
-            mistakes.append(_mistake(document, f"external_labels.{name}", "expected a label name such as 'cluster'"))
-
-
-def _label_problem(name: str) -> str:
-    if name in RESERVED_LABELS or name.startswith("__"):
-        return f"the label {name!r} is set by the daemon itself; choose another name"
-    return "" if _LABEL_NAME.fullmatch(name) else f"got {name!r}, expected letters, digits and underscores"
-
-
-def _expand(value: Any, path: str, document: Document, mistakes: list[Mistake]) -> Any:
-    """`${NAME}` and `${NAME:-default}` in strings become the variable's value; `$$` is a dollar sign."""
-    if isinstance(value, dict):
-        return {k: _expand(v, f"{path}.{k}" if path else str(k), document, mistakes) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_expand(v, f"{path}[{i}]", document, mistakes) for i, v in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
-    def variable(found: re.Match[str]) -> str:
-        name, default = found.groups()
-        if name is None:
-            return "$"
-        text = os.environ.get(name, default)
-        if text is None:
-            mistakes.append(
-                _mistake(document, path, f"the environment has no {name}; set it, or write ${{{name}:-default}}")
-            )
-        return text or ""
-
-    return _VARIABLE.sub(variable, value)
-
-
-def _mistake(document: Document, path: str, message: str) -> Mistake:
-    return Mistake(document.file, document.line(path), path, message)
-
-
-def _yaml_kind(value: Any) -> str:
-    return {list: "list", str: "text", int: "number", float: "number", bool: "boolean"}.get(type(value), "value")
+def packs() -> dict[str, Traversable]:
+    """The shipped rule packs by name."""
+    inside = resources.files("sidecar") / "_data" / "rules"
+    folder: Traversable = inside if inside.is_dir() else Path(__file__).parent.parent / "rules"
+    return {item.name.removesuffix(".yml"): item for item in folder.iterdir() if item.name.endswith(".yml")}

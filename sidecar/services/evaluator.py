@@ -1,0 +1,219 @@
+"""The turns: tick, groups in order, and what they changed is announced."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from sidecar.clock import Clock
+from sidecar.model.families import (
+    CLOCK_STEPS,
+    LOOP_LAG,
+    RULE_DURATION,
+    RULE_EVALUATIONS,
+    RULE_FAILURES,
+    RULE_MISSED,
+)
+from sidecar.model.labels import Labels
+from sidecar.model.samples import Batch, Update
+from sidecar.rules.compiled import Alerting, Group
+from sidecar.rules.engine import Engine, Result, Turn
+from sidecar.rules.groups import missed_turns, next_turn, readers
+from sidecar.store import Store
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = 1.0
+"""A group is evaluated at most once in so many seconds, however often what it reads changes."""
+
+
+class SteppingClock(Clock, Protocol):
+    """A clock that is compared with the wall once per turn."""
+
+    def check(self) -> float:
+        """By how many seconds the clock has just jumped."""
+        ...
+
+
+class Announce(Protocol):
+    """Takes what the rules came to; returns when something is due to be told next, if anything is."""
+
+    def __call__(self, now: float, results: Sequence[Result], /) -> Awaitable[float | None]: ...
+
+
+@dataclass(slots=True)
+class _Schedule:
+    """When one group has its next turn, and why."""
+
+    group: Group
+    on_grid: float  # the next instant of its grid
+    last: float = -math.inf  # the instant of its latest turn, whatever asked for it
+    last_on_grid: float | None = None
+    changed: float | None = None  # the instant of the newest sample that it has not seen
+    clock: float | None = None  # when a `for` or `keep_firing_for` runs out
+
+    def wanted(self) -> float:
+        """The earliest time at which it wants a turn."""
+        times = [self.on_grid]
+        if self.clock is not None:
+            times.append(self.clock)
+        if self.changed is not None:
+            times.append(self.last + AT_ONCE)
+        return min(times)
+
+    def at(self, now: float) -> float | None:
+        """The instant at which to evaluate it now; None when nothing is due. Never goes backwards."""
+        if now >= self.on_grid:
+            return max(self.last, self.on_grid, next_turn(self.group, now - self.group.interval))
+        if self.clock is not None and now >= self.clock:
+            return now
+        if self.changed is not None and now >= self.last + AT_ONCE:
+            return max(self.last, self.changed)
+        return None
+
+
+class Evaluator:
+    """Runs the rules until it is cancelled.
+
+    *collect* is called before each tick, for whoever has values of his own to hand in. *announce* decides and commits.
+    *ready* says whether the checks behind a rule have a state. *stepped* hears of jumps of the clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        clock: SteppingClock,
+        *,
+        tick: float,
+        collect: Callable[[float], None],
+        announce: Announce,
+        ready: Callable[[Alerting], bool],
+        stepped: Callable[[float, float], None],
+        turned: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._clock = clock
+        self._tick = tick
+        self._collect = collect
+        self._announce = announce
+        self._ready = ready
+        self._stepped = stepped
+        self._turned = turned
+        self._wake = asyncio.Event()
+        self._schedules: tuple[_Schedule, ...] = ()
+        self._next_tick = 0.0
+        self._due: float | None = None
+        self._place(clock.time())
+
+    def changed(self, names: Collection[str], at: float) -> None:
+        """Series with these *names* changed at *at*: groups that read them get a turn at once."""
+        found = {group.name for group in readers(self._engine.rules.groups, names)}
+        for schedule in self._schedules:
+            if schedule.group.name in found:
+                schedule.changed = max(at, schedule.changed or at)
+        self._wake.set()
+
+    def everything(self, at: float) -> None:
+        """Every group gets a turn at once."""
+        for schedule in self._schedules:
+            schedule.changed = max(at, schedule.changed or at)
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Something that is not a sample changed what is to be told."""
+        self._due = self._clock.time()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Take turns for ever."""
+        self._store.tick(self._clock.time())
+        while True:
+            await self.once()
+            self._turned()
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        """Until something is due, or something wakes us."""
+        times = [self._next_tick, *(schedule.wanted() for schedule in self._schedules)]
+        if self._due is not None:
+            times.append(self._due)
+        # At least once a second the clock is compared with the wall: a machine that slept must not stay asleep.
+        delay = min(1.0, max(0.0, min(times) - self._clock.time()))
+        try:
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def once(self) -> None:
+        """One turn."""
+        step = self._clock.check()
+        now = self._clock.time()
+        if step:
+            self._step(step, now)
+        if now >= self._next_tick:
+            self._write(now)
+        results: list[Result] = []
+        for schedule in self._schedules:
+            at = schedule.at(now)
+            if at is not None:
+                results += self._evaluate(schedule, at, now).results
+                await asyncio.sleep(0)  # a long list of groups must not hold the loop in one piece
+        if results or self._due is None or now >= self._due:
+            self._due = await self._announce(now, results)
+
+    def _evaluate(self, schedule: _Schedule, at: float, now: float) -> Turn:
+        group, began = schedule.group, self._clock.monotonic()
+        turn = self._engine.turn(group, self._store, at, self._store.append, ready=self._ready)
+        took = self._clock.monotonic() - began
+        labels = Labels(group=group.name)
+        updates = [Update(RULE_EVALUATIONS, len(group.rules), labels), Update(RULE_DURATION, took, labels)]
+        for key, error in turn.failures:
+            log.warning("rule.failed", group=key.group, rule=key.name, error=error)
+            updates.append(Update(RULE_FAILURES, 1.0, labels.with_(rule=key.name)))
+        if now >= schedule.on_grid:
+            if schedule.last_on_grid is not None and (missed := missed_turns(group, schedule.last_on_grid, now)):
+                log.warning("rules.missed", group=group.name, turns=missed)
+                updates.append(Update(RULE_MISSED, missed, labels))
+            schedule.on_grid = next_turn(group, now)
+            schedule.last_on_grid = schedule.on_grid - group.interval
+        schedule.last, schedule.changed = at, None
+        schedule.clock = self._engine.due(group, at)
+        self._store.append(Batch(f"evaluator:{group.name}", now, tuple(updates), write=False))
+        return turn
+
+    def _write(self, now: float) -> None:
+        """Every live series gets a sample at the tick's own instant, the same on every pod."""
+        lag = Update(LOOP_LAG, max(0.0, now - self._next_tick))
+        self._store.append(Batch("evaluator", now, (lag,), write=False, whole=False))
+        self._collect(now)
+        at = math.floor(now / self._tick) * self._tick
+        self._store.tick(at)
+        self._next_tick = at + self._tick
+
+    def _step(self, seconds: float, now: float) -> None:
+        """The clock jumped: forward is a downtime of that length, back is a restart in place."""
+        direction = "forward" if seconds > 0 else "back"
+        log.warning("clock.stepped", seconds=round(seconds, 3), direction=direction)
+        if seconds > 0:
+            self._engine.shift(seconds)
+        else:
+            self._store.clear()
+            self._engine.restart(now)
+        self._place(now)
+        self._store.append(
+            Batch("clock", now, (Update(CLOCK_STEPS, 1.0, Labels(direction=direction)),), write=False, whole=False)
+        )
+        self._stepped(seconds, now)
+
+    def _place(self, now: float) -> None:
+        """Every group to its place on the grid, as seen from *now*."""
+        self._schedules = tuple(_Schedule(group, next_turn(group, now)) for group in self._engine.rules.groups)
+        self._next_tick = math.floor(now / self._tick) * self._tick + self._tick
+        self._due = None
