@@ -130,7 +130,8 @@ def test_no_secret_is_printed(form):
 
     stream = configured(form)
     log = structlog.get_logger("sidecar")
-    log.info("event " + SECRET, fact=SECRET, **{SECRET: 1})
+    event = f"event {SECRET}"
+    log.info(event, fact=SECRET, **{SECRET: 1})
     log.info("deep", structure={SECRET: [(SECRET,), {SECRET}]}, thing=Thing(), things=[Thing()])
     logging.getLogger("library").info("%s and %s", SECRET, Thing(), extra={"more": SECRET})
     try:
