@@ -1,22 +1,24 @@
 """What a channel is. Each module of this package is a type; adding one is one file and one test."""
 
+import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Final, Protocol
 from urllib.parse import urlsplit
 
-from aiohttp import ClientResponse
+from aiohttp import ClientError, ClientResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sidecar.clock import Clock
 from sidecar.model.durations import Duration
 from sidecar.model.errors import SidecarError
 from sidecar.model.notifications import Notification
-from sidecar.outbound import Outbound, OutboundError, read_limited
+from sidecar.outbound import Outbound, OutboundError
 from sidecar.secrets import Secret, SecretError, redact
 from sidecar.templating import safe
 from sidecar.templating.messages import Context, Message, bare, compose
@@ -24,6 +26,7 @@ from sidecar.templating.messages import Context, Message, bare, compose
 _LONGEST_WAIT: Final = 86400.0  # a message that may not be sent for a day is dead by then
 _LARGEST_ANSWER: Final = 16 * 1024
 _QUOTED: Final = 200
+_PATIENCE: Final = 2.0  # seconds for the body of an answer
 _URL: Final = re.compile(r"https?://[^/\s]+")
 _OPEN_HEADERS: Final = ("content-type", "idempotency-key")
 
@@ -171,11 +174,15 @@ def retry_after(text: str, now: float) -> float | None:
 
 
 async def _text(response: ClientResponse) -> str:
-    """The beginning of the answer; the status was the answer, so a body that breaks off is no failure."""
-    try:
-        return (await read_limited(response, _LARGEST_ANSWER)).decode("utf-8", "replace")
-    except OutboundError:
-        return ""
+    """The beginning of the body. The status was the answer, so a body that breaks off or dawdles changes nothing."""
+    parts = b""
+    with suppress(ClientError, OSError):  # TimeoutError is an OSError
+        async with asyncio.timeout(_PATIENCE):
+            async for part in response.content.iter_chunked(_LARGEST_ANSWER):
+                parts += part
+                if len(parts) >= _LARGEST_ANSWER:
+                    break
+    return parts[:_LARGEST_ANSWER].decode("utf-8", "replace")
 
 
 def _hide(text: str, url: str, headers: Mapping[str, str]) -> str:

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses, parseaddr
 from typing import Annotated, Final, Literal
 
 import aiosmtplib
@@ -36,7 +37,8 @@ _LONGEST_ID_DOMAIN: Final = 38
 
 
 def _is_address(text: str) -> str:
-    if not text.isprintable() or not _ADDRESS.fullmatch(parseaddr(text)[1]):
+    found = getaddresses([text])
+    if not text.isprintable() or len(found) != 1 or not _ADDRESS.fullmatch(found[0][1]):
         raise ValueError(f"got {text!r}, expected a mail address such as 'oncall@example.com' or 'Team <a@b.example>'")
     return text
 
@@ -75,13 +77,17 @@ class EmailChannel(Channel):
     """
 
     type: Literal["email"] = "email"
-    host: str = Field(description="The mail server.", min_length=1)
+    host: str = Field(description="The mail server.", min_length=1, examples=["smtp.example.com"])
     port: int | None = Field(None, description="Its port; 587 for starttls, 465 for tls, 25 for none.", ge=1, le=65535)
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
     username: str = Field("", description="Name to log in with; no login when empty.")
     password: Secret | None = Field(None, description="Password to log in with; text, {env: NAME} or {file: /path}.")
-    from_: Address = Field(alias="from", description="The sender's address.")
-    to: tuple[Address, ...] = Field(description="The recipients' addresses.", min_length=1, max_length=100)
+    from_: Address = Field(
+        alias="from", description="The sender's address.", examples=["Sidecar <sidecar@example.com>"]
+    )
+    to: tuple[Address, ...] = Field(
+        description="The recipients' addresses.", min_length=1, max_length=100, examples=[["oncall@example.com"]]
+    )
     hello: str = Field(
         "", description="How we introduce ourselves; the host's name when empty.", pattern=r"^[\w.\-\[\]:]*$"
     )
@@ -100,7 +106,7 @@ class EmailChannel(Channel):
         now = ctx.clock.time()
         progress = _progress_of(self.name, notification.id)
         waiting = [a for a in self.to if a not in progress.accepted and a not in progress.refused]
-        content = mail(self, words(notification, ctx), notification, now).as_bytes()
+        content = mail(self, words(notification, ctx), notification, now)
         session = _Session()
         try:
             await self._talk(session, waiting, content)
@@ -161,12 +167,11 @@ class EmailChannel(Channel):
         return f"{reached}; refused: {problems}" if problems else reached
 
 
-def mail(channel: EmailChannel, message: Message, notification: Notification, now: float) -> EmailMessage:
+def mail(channel: EmailChannel, message: Message, notification: Notification, now: float) -> bytes:
     """*message* as a mail of plain text and HTML."""
     result = EmailMessage(policy=SMTP_POLICY)
     domain = _id_domain(channel.from_)
     thread = f"<{hashlib.sha256(notification.group_key.encode(errors='replace')).hexdigest()[:32]}@{domain}>"
-    result["Subject"] = message.headline
     result["From"] = channel.from_
     result["To"] = ", ".join(channel.to)
     result["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
@@ -177,7 +182,9 @@ def mail(channel: EmailChannel, message: Message, notification: Notification, no
     result["X-Auto-Response-Suppress"] = "All"  # Exchange's word for the same
     result.set_content(plain(message), cte="quoted-printable")
     result.add_alternative(page(message), subtype="html", cte="quoted-printable")
-    return result
+    # EmailMessage doubles spaces where it folds text that is partly ASCII; the older Header does not.
+    subject = Header(message.headline, maxlinelen=76, header_name="Subject").encode(linesep="\r\n")
+    return f"Subject: {subject}\r\n".encode("ascii") + result.as_bytes()
 
 
 async def _offer(client: aiosmtplib.SMTP, session: _Session, address: str) -> None:

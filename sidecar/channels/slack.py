@@ -25,7 +25,10 @@ class SlackChannel(Channel):
     """POSTs to an incoming webhook, whose address is itself the secret."""
 
     type: Literal["slack"] = "slack"
-    webhook_url: SecretUrl = Field(description="The incoming webhook's address; text, {env: NAME} or {file: /path}.")
+    webhook_url: SecretUrl = Field(
+        description="The incoming webhook's address; text, {env: NAME} or {file: /path}.",
+        examples=["https://hooks.slack.com/services/T000/B000/XXXX"],
+    )
 
     async def send(self, notification: Notification, ctx: SendContext) -> str:
         body = json.dumps(payload(words(notification, ctx)), separators=(",", ":")).encode()

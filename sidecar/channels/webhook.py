@@ -29,7 +29,9 @@ class WebhookChannel(Channel):
     """POSTs Alertmanager's version-4 JSON, so that whatever receives Alertmanager's webhooks understands it."""
 
     type: Literal["webhook"] = "webhook"
-    url: SecretUrl = Field(description="Where to POST; text, {env: NAME} or {file: /path}.")
+    url: SecretUrl = Field(
+        description="Where to POST; text, {env: NAME} or {file: /path}.", examples=["https://example.com/alerts"]
+    )
     headers: dict[str, Secret] = Field(
         default_factory=dict, description="More headers, such as Authorization; never shown."
     )

@@ -55,7 +55,7 @@ def _item(item: Item, message: Message) -> Iterator[str]:
         yield f"<p>{escape(item.description)}</p>"
     if item.next_step:
         yield f"<p><strong>What to do next:</strong> {escape(item.next_step)}</p>"
-    yield '<table role="presentation" style="border-collapse:collapse">'
+    yield '<table style="border-collapse:collapse">'
     for name, value in item.facts:
         yield _row(name, escape(value))
     if item.labels:
