@@ -29,34 +29,56 @@ EXAMPLE: Final = Places(
 
 _TEXT: Final = Template("""\
 http: {listen: "$listen"}
-database: sidecar.db                # what was decided survives a kill
-tick: 1s                            # 15s in real life: how often everything alive gets a sample
+database: sidecar.db        # what was decided survives a kill
+tick: 1s                    # 15s in real life: how often everything that lives gets a sample
 
-checks:                             # every: 5m in real life for what costs money, 15s for the rest
-  - {name: claude, type: claude.stream, base_url: "$claude", api_key: {env: DEMO_KEY}, model: $model,
-     max_tokens: 24, every: 2s, confirm: 500ms, timeout: 4s, stall_after: 1500ms, critical: true}
-  - {name: through-gateway, type: claude.stream, base_url: "$gateway", api_key: {env: DEMO_KEY}, model: $model,
-     max_tokens: 24, every: 2s, confirm: 500ms, timeout: 4s, stall_after: 1500ms}
-  - {name: key, type: claude.models, base_url: "$claude", api_key: {env: DEMO_KEY}, every: 5s, confirm: 500ms}
-  - {name: gateway, type: http, url: "$gateway/health", every: 2s, confirm: 500ms, timeout: 2s}
+checks:
+  - name: claude            # a real question through the gateway, as your users ask it
+    type: claude.stream
+    base_url: $gateway
+    api_key: {env: DEMO_KEY}
+    model: $model
+    every: 2s               # 5m in real life, because it costs money
+    confirm: 500ms          # 2s in real life: a failure is asked again before it counts
+    timeout: 4s
+    stall_after: 1500ms     # 20s in real life
+    critical: true
+  - name: api               # free, and past the gateway: is Claude there, is the key good?
+    type: claude.models
+    base_url: $claude
+    api_key: {env: DEMO_KEY}
+    every: 2s
+    confirm: 500ms
+  - name: gateway
+    type: http
+    url: $gateway/health
+    every: 2s
+    confirm: 500ms
+    critical: true
 
 channels:
   - {name: oncall, type: slack, webhook_url: "$slack"}
-  - {name: mailbox, type: email, host: 127.0.0.1, port: $mail_port, security: none,
-     from: sidecar@demo.example, to: [oncall@demo.example], severities: [critical]}
   - {name: program, type: webhook, url: "$webhook"}
+  - name: mailbox
+    type: email
+    host: 127.0.0.1
+    port: $mail_port
+    security: none
+    from: sidecar@demo.example
+    to: [oncall@demo.example]
+    severities: [critical]
 
-rules:
-$rules
-""")
-
-_RULES: Final = """\
-  - pack: availability              # the shipped rules; the demo only lets them speak again sooner
+rules:                      # the shipped packs; nothing is forked, only what is different here is written down
+  - pack: availability
     override:
-      ClaudeDown: {cooldown: 5s, channels: [oncall, mailbox, program]}   # 5m in real life
+      ClaudeDown: {cooldown: 5s}                # 5m in real life: how soon it may page again
   - pack: errors
+    override:
+      ClaudeOverloaded: {enabled: false}        # these two look back ten minutes, longer than the demo lasts
+      ClaudeStreamBroken: {enabled: false}
   - pack: latency
-  - pack: sidecar"""
+  - pack: sidecar
+""")
 
 REAL_LIFE: Final = (
     "Probes that cost money run every 5 minutes and are confirmed 2 seconds later, free ones every 15 seconds; two "
@@ -81,5 +103,4 @@ def text(places: Places) -> str:
         webhook=places.receivers.webhook,
         mail_port=places.receivers.mail_port,
         model=MODEL,
-        rules=_RULES,
     )

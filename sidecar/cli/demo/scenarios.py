@@ -41,8 +41,9 @@ def _fault(text: str) -> Fault:
 _CALM: Final = Act(
     0.0,
     "All is well",
-    "Users talk to Claude through the gateway. The sidecar asks both ends a small question every two seconds and looks "
-    "at the gateway's own health page. Nobody hears anything, because nothing is wrong.",
+    "Users talk to Claude through the gateway. Every two seconds the sidecar asks a small question the way they do, asks "
+    "the API directly whether it is there, and looks at the gateway's own health page. Nobody hears anything, because "
+    "nothing is wrong.",
 )
 _OVERLOAD: Final = (
     "From now on the API answers 529 overloaded_error for this model. The first failing probe is only a question: it "
@@ -141,8 +142,8 @@ SCENARIOS: Final = {
                 Act(
                     6.0,
                     "The gateway breaks",
-                    "It answers 503 to everybody. The probe that asks Claude directly stays up, the one that goes "
-                    "through the gateway does not: that is how one tells the two apart.",
+                    "It answers 503 to everybody. The check that asks the API directly stays up, the ones that go "
+                    "through the gateway do not: that is how one tells the two apart.",
                     gateway_down=True,
                 ),
                 Act(24.0, "The gateway is back", _RECOVERY),
