@@ -41,9 +41,9 @@ def _fault(text: str) -> Fault:
 _CALM: Final = Act(
     0.0,
     "All is well",
-    "Users talk to Claude through the gateway. Every two seconds the sidecar asks a small question the way they do, asks "
-    "the API directly whether it is there, and looks at the gateway's own health page. Nobody hears anything, because "
-    "nothing is wrong.",
+    "Users talk to Claude through the gateway. Every two seconds the sidecar asks a small question the way they do, "
+    "asks the API directly whether it is there, and looks at the gateway's own health page. Nobody hears anything, "
+    "because nothing is wrong.",
 )
 _OVERLOAD: Final = (
     "From now on the API answers 529 overloaded_error for this model. The first failing probe is only a question: it "
