@@ -1,0 +1,255 @@
+"""All rules of a configuration, and what is remembered of them from turn to turn."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
+from sidecar.model.errors import SidecarError
+from sidecar.model.families import ALERTS
+from sidecar.model.labels import Labels
+from sidecar.model.samples import Batch, Emit, Family, Kind, Update
+from sidecar.promql.querier import Querier
+from sidecar.rules import lifecycle
+from sidecar.rules.compiled import Alerting, Group, Recording, RuleSet
+from sidecar.rules.evaluation import Surroundings, evaluate, failed
+from sidecar.rules.lifecycle import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one rule came to in one turn."""
+
+    key: RuleKey
+    alerts: tuple[Alert, ...] = ()  # all that the rule holds now, the ended ones too
+    changed: tuple[Alert, ...] = ()  # those of them that are not as they were
+    dropped: tuple[Alert, ...] = ()  # those that it held before: pending that did not last, ended long ago
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One evaluation of one group."""
+
+    group: str
+    at: float
+    results: tuple[Result, ...] = ()
+
+    @property
+    def failures(self) -> tuple[tuple[RuleKey, str], ...]:
+        """The rules that could not be evaluated, and why."""
+        return tuple((result.key, result.error) for result in self.results if result.error)
+
+    @property
+    def changed(self) -> tuple[Alert, ...]:
+        """Every alert that is not as it was."""
+        return tuple(alert for result in self.results for alert in result.changed)
+
+    @property
+    def dropped(self) -> tuple[Alert, ...]:
+        """Every alert that is no more."""
+        return tuple(alert for result in self.results for alert in result.dropped)
+
+
+class Engine:
+    """Evaluates groups and owns the memory of every rule; *now* is when the samples begin."""
+
+    def __init__(self, rules: RuleSet, now: float, around: Surroundings = Surroundings()) -> None:  # noqa: B008 -- frozen
+        self.rules = rules
+        self.started = now
+        self.around = around
+        self._memories: dict[RuleKey, Memory] = {rule.key: Memory() for rule in rules.alerting}
+        self._owners: dict[Labels, RuleKey] = {}
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """Every alert, the ended ones too."""
+        return tuple(alert for memory in self._memories.values() for alert in memory.alerts)
+
+    def memory(self, key: RuleKey) -> Memory:
+        """What is remembered of the rule *key*."""
+        return self._memories.get(key, Memory())
+
+    def turn(
+        self,
+        group: Group,
+        querier: Querier,
+        at: float,
+        emit: Emit,
+        *,
+        ready: Callable[[Alerting], bool] = lambda _: True,
+    ) -> Turn:
+        """Evaluate *group* at *at*, in order; what a rule yields is emitted before the next one is evaluated.
+
+        *ready* says whether the checks behind a rule have a state: until then alerts from before a restart stay.
+        """
+        results = []
+        for index, rule in enumerate(group.rules):
+            source = f"rules:{group.name}/{index}"
+            if isinstance(rule, Recording):
+                results.append(_record(rule, querier, at, emit, source))
+            else:
+                settled = ready(rule) and at >= self.started + rule.settling
+                results.append(self._alert(rule, querier, at, emit, source, settled=settled))
+        return Turn(group.name, at, tuple(results))
+
+    def _alert(self, rule: Alerting, querier: Querier, at: float, emit: Emit, source: str, *, settled: bool) -> Result:
+        before = self._memories[rule.key]
+        found = evaluate(rule, querier, at, around=self.around, seen=before.seen, watched=before.watched)
+        taken = next((e.labels for e in found.elements if self._owners.get(e.labels, rule.key) != rule.key), None)
+        if taken is not None:
+            owner = self._owners[taken]
+            problem = f"yields the alert {taken}, which the rule {owner.name} of group {owner.group} has already"
+            found = failed(rule, at, problem)
+        after, alerts = lifecycle.advance(rule, before, found, at, settled=settled)
+        self._keep(rule.key, after)
+        updates = tuple(map(_update, filter(_is_on, alerts)))
+        if updates or before.watched:
+            emit(Batch(source, at, updates, write=True, whole=True))
+        return _result(rule.key, before, after, found.error)
+
+    def _keep(self, key: RuleKey, memory: Memory) -> None:
+        for labels, active in self._memories.get(key, Memory()).actives.items():
+            if active.on:
+                self._owners.pop(labels, None)
+        for labels, active in memory.actives.items():
+            if active.on:
+                self._owners[labels] = key
+        self._memories[key] = memory
+
+    def due(self, group: Group, now: float) -> float | None:
+        """When a `for` or `keep_firing_for` of *group* runs out next; the group wants a turn then."""
+        times = (
+            lifecycle.due(rule, self._memories[rule.key], now) for rule in group.rules if isinstance(rule, Alerting)
+        )
+        return min((time for time in times if time is not None), default=None)
+
+    def restore(self, saved: Iterable[Alert], downtime: float, now: float) -> tuple[Alert, ...]:
+        """Take up alerts from before a *downtime* that ends now; the answer are those whose rule is no more, ended."""
+        by_rule: dict[RuleKey, list[Alert]] = {}
+        for alert in saved:
+            by_rule.setdefault(alert.rule, []).append(alert)
+        orphans: list[Alert] = []
+        for key, alerts in by_rule.items():
+            memory = lifecycle.restore(alerts, downtime, now)
+            if key in self._memories:
+                self._keep(key, memory)
+            else:
+                orphans += lifecycle.removed(memory, now)[1]
+        return tuple(orphans)
+
+    def shift(self, seconds: float) -> None:
+        """The clock went forward by *seconds* in which nobody looked."""
+        for key, memory in self._memories.items():
+            self._memories[key] = lifecycle.shift(memory, seconds)
+
+    def restart(self, now: float) -> None:
+        """The samples begin anew at *now*: what fires is not judged until its rule is settled again."""
+        self.started = now
+        for key, memory in self._memories.items():
+            actives = {
+                labels: replace(active, restored=True) if active.alert.firing else active
+                for labels, active in memory.actives.items()
+            }
+            self._keep(key, replace(memory, actives=actives))
+
+    def forget(self, now: float, gone: Callable[[Labels], bool]) -> tuple[Result, ...]:
+        """Checks or sources left the configuration: the alerts of their elements end with `removed`."""
+        results = []
+        for key, before in list(self._memories.items()):
+            after, _ = lifecycle.removed(before, now, gone)
+            self._keep(key, after)
+            results.append(_result(key, before, after))
+        return tuple(results)
+
+    def replace(self, rules: RuleSet, now: float, told: Callable[[Alert], bool]) -> tuple[Result, ...]:
+        """Go on with *rules*: an equal rule keeps its alerts, a changed one those whose labels stay as they were.
+
+        Alerts of a rule that is gone end with `removed`. A raised `for` takes an alert back to pending unless somebody
+        was *told*.
+        """
+        old = {rule.key: rule for rule in self.rules.alerting}
+        self.rules = rules
+        results = []
+        for key in old.keys() - {rule.key for rule in rules.alerting}:
+            before = self._memories[key]
+            after, _ = lifecycle.removed(before, now)
+            self._keep(key, after)
+            del self._memories[key]
+            results.append(_result(key, before, after))
+        for rule in rules.alerting:
+            before = self._memories.get(rule.key, Memory())
+            after = before if old.get(rule.key) == rule else _adopt(old.get(rule.key), rule, before, now, told)
+            self._keep(rule.key, after)
+            if after is not before:
+                results.append(_result(rule.key, before, after))
+        return tuple(results)
+
+
+def _adopt(old: Alerting | None, new: Alerting, memory: Memory, now: float, told: Callable[[Alert], bool]) -> Memory:
+    """*memory* of *old* for the changed rule *new*."""
+    actives = dict(memory.actives)
+    for labels, active in memory.actives.items():
+        if not active.on:
+            continue
+        alert = active.alert
+        renamed = _relabelled(old, new, labels) if old else labels
+        if alert.firing and now - alert.active_at < new.spec.for_ and not told(alert):
+            alert = replace(alert, state=AlertState.PENDING, fired_at=None)
+        if renamed != labels:
+            fresh = replace(alert, labels=renamed)
+            actives[renamed] = replace(active, alert=fresh)
+            if active.alert.firing:
+                actives[labels] = lifecycle.ended(active, EndReason.REPLACED, now, fresh.fingerprint)
+            else:
+                del actives[labels]
+        else:
+            actives[labels] = replace(active, alert=alert)
+    return replace(memory, actives=actives)
+
+
+def _relabelled(old: Alerting, new: Alerting, labels: Labels) -> Labels:
+    """*labels* of an alert of *old* as *new* would have them, as far as its labels are the same for every element."""
+    before = {name: template for name, template in old.labels if template.literal}
+    fixed = {name: template.text for name, template in new.labels if template.literal}
+    dropped = before.keys() - {name for name, _ in new.labels}
+    return labels.without(*dropped).with_(fixed)
+
+
+def _result(key: RuleKey, before: Memory, after: Memory, error: str = "") -> Result:
+    old = {active.alert.labels: active.alert for active in before.actives.values()}
+    changed = tuple(alert for alert in after.alerts if not _same(old.get(alert.labels), alert))
+    dropped = tuple(alert for labels, alert in old.items() if labels not in after.actives)
+    return Result(key, after.alerts, changed, dropped, error)
+
+
+def _same(old: Alert | None, new: Alert) -> bool:
+    """Whether nothing has changed; a NaN is the same as a NaN."""
+    return old is not None and (old is new or repr(old) == repr(new))
+
+
+def _is_on(alert: Alert) -> bool:
+    return alert.state is not AlertState.ENDED
+
+
+def _update(alert: Alert) -> Update:
+    return Update(ALERTS, 1.0, alert.labels.with_(alertstate=alert.state.value))
+
+
+def _record(rule: Recording, querier: Querier, at: float, emit: Emit, source: str) -> Result:
+    """Evaluate a recording rule and emit its series."""
+    try:
+        vector = rule.query.vector(querier, round(at * 1000))
+    except SidecarError as exc:
+        return Result(rule.key, error=str(exc))
+    series: dict[Labels, float] = {}
+    for labels, value in vector:
+        final = labels.without("__name__").with_(rule.spec.labels)
+        if final in series:
+            problem = f"yields two series with the labels {final}; expected labels that tell them apart"
+            return Result(rule.key, error=problem)
+        series[final] = value
+    if rule.limit and len(series) > rule.limit:
+        return Result(rule.key, error=f"yields {len(series)} series, the group's limit is {rule.limit}")
+    family = Family(rule.spec.record, Kind.GAUGE, "Recorded by a rule.")
+    emit(Batch(source, at, tuple(Update(family, value, labels) for labels, value in series.items())))
+    return Result(rule.key)

@@ -1,0 +1,118 @@
+"""A rule file: Prometheus' fields, and beside them ours."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sidecar.model.durations import Duration
+
+DEFAULT_INTERVAL: Final = 15.0
+"""How often a group is evaluated that does not say it."""
+
+Var = int | float | str
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class AlertingRule(_Part):
+    """When something is worth telling, and to whom."""
+
+    alert: str = Field(description="Name of the alert; the label `alertname`.", min_length=1)
+    expr: str = Field(description="PromQL; an alert for each element of the result.", min_length=1)
+    for_: Duration = Field(0.0, alias="for", description="How long the expression must hold before the alert fires.")
+    keep_firing_for: Duration = Field(0.0, description="How long the alert stays firing after the expression ceased.")
+    labels: dict[str, str] = Field(default_factory=dict, description="Labels of the alert; templates.")
+    annotations: dict[str, str] = Field(default_factory=dict, description="Texts for people; templates.")
+    severity: str = Field("", description="Shorthand for `labels.severity`.")
+    runbook: str = Field("", description="Shorthand for `annotations.runbook_url`.")
+    cooldown: Duration = Field(300.0, description="Time from one opening of an alert to the next, per channel.")
+    repeat: Duration = Field(4 * 3600.0, description="Time from one reminder to the next; 0s for none.")
+    channels: tuple[str, ...] = Field((), description="Names of the channels that are told; all when empty.")
+    on_no_data: Literal["ok", "keep", "alert"] = Field(
+        "ok", description="What an element means that was there and is not: ok (ends the alert), keep, alert."
+    )
+    on_error: Literal["keep", "alert"] = Field(
+        "keep", description="What a failed evaluation means: keep the alerts as they are, or also raise one."
+    )
+    min_samples: int = Field(0, description="Observations behind an element below which it is no data.", ge=0)
+    samples: str = Field("", description="PromQL for the observations behind each element.")
+    depends_on: tuple[str, ...] = Field((), description="Alerts whose firing explains this one.")
+    vars: dict[str, Var] = Field(default_factory=dict, description="Values for ${name} in expr, samples and texts.")
+
+    @property
+    def name(self) -> str:
+        return self.alert
+
+
+class RecordingRule(_Part):
+    """A series that is computed from others."""
+
+    record: str = Field(description="Name of the series.", min_length=1)
+    expr: str = Field(description="PromQL; a series for each element of the result.", min_length=1)
+    labels: dict[str, str] = Field(default_factory=dict, description="Labels that are set on each series.")
+    vars: dict[str, Var] = Field(default_factory=dict, description="Values for ${name} in expr.")
+
+    @property
+    def name(self) -> str:
+        return self.record
+
+
+Rule = AlertingRule | RecordingRule
+
+
+class RuleGroup(_Part):
+    """Rules that are evaluated together, in order, at one instant."""
+
+    name: str = Field(description="Name of the group, unique in its file.", min_length=1)
+    interval: Duration = Field(DEFAULT_INTERVAL, description="Time from one evaluation to the next.", ge=0.1)
+    limit: int = Field(0, description="How many elements a rule may yield; 0 for any number.", ge=0)
+    query_offset: Duration = Field(0.0, description="Prometheus' field; only 0s is possible here.")
+    labels: dict[str, str] = Field(default_factory=dict, description="Labels of every rule that does not set them.")
+    rules: tuple[Rule, ...] = Field((), description="The rules, in the order of their evaluation.")
+
+
+class RuleFile(_Part):
+    """The whole file."""
+
+    groups: tuple[RuleGroup, ...] = Field((), description="The groups.")
+
+
+class Override(_Part):
+    """What is different here from a rule as its file has it; what is left out stays."""
+
+    enabled: bool = Field(True, description="Whether the rule is evaluated at all.")
+    for_: Duration | None = Field(None, alias="for", description="Replaces `for`.")
+    keep_firing_for: Duration | None = Field(None, description="Replaces `keep_firing_for`.")
+    severity: str | None = Field(None, description="Replaces the label `severity`.", min_length=1)
+    channels: tuple[str, ...] | None = Field(None, description="Replaces `channels`.")
+    cooldown: Duration | None = Field(None, description="Replaces `cooldown`.")
+    repeat: Duration | None = Field(None, description="Replaces `repeat`.")
+    on_no_data: Literal["ok", "keep", "alert"] | None = Field(None, description="Replaces `on_no_data`.")
+    min_samples: int | None = Field(None, description="Replaces `min_samples`.", ge=0)
+    labels: dict[str, str] = Field(default_factory=dict, description="Labels that are set or added.")
+    vars: dict[str, Var] = Field(
+        default_factory=dict, description="Vars that are replaced; each must be one of the rule's."
+    )
+
+    def apply(self, rule: AlertingRule) -> AlertingRule:
+        """*rule* with what is different here."""
+        changes: dict[str, Any] = self.model_dump(
+            include={"for_", "keep_firing_for", "channels", "cooldown", "repeat", "on_no_data", "min_samples"},
+            exclude_none=True,
+        )
+        raw = {name: getattr(self, name) for name in changes}  # values, not their text
+        if self.severity is not None:
+            raw["severity"] = self.severity
+            raw["labels"] = {**rule.labels, "severity": self.severity}
+        raw["labels"] = {**raw.get("labels", rule.labels), **self.labels}
+        raw["vars"] = {**rule.vars, **self.vars}
+        return rule.model_copy(update=raw)
+
+
+def shorthands(rule: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
+    """Our short fields of *rule* with where they go: field → (mapping, key)."""
+    where = {"severity": ("labels", "severity"), "runbook": ("annotations", "runbook_url")}
+    return {short: place for short, place in where.items() if rule.get(short)}
