@@ -222,6 +222,12 @@ class TestRedacting:
 
         assert redact("x abcdef-and-more y abcdef") == "x *** y ***"
 
+    def test_an_ordinary_word_can_be_hidden_without_blotting_it_out(self):
+        """What is merely not shown, such as a header that says `production`, stays a word elsewhere."""
+        secret = Secret("production", known=False)
+
+        assert (str(secret), redact("in production")) == ("***", "in production")
+
     def test_every_content_that_a_file_had_is_known(self, tmp_path):
         """After a rotation the old value may still be in flight, and is hidden, too."""
         path = tmp_path / "token"

@@ -1,7 +1,6 @@
 """What a channel is. Each module of this package is a type; adding one is one file and one test."""
 
 import asyncio
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +18,7 @@ from sidecar.model.durations import Duration
 from sidecar.model.errors import SidecarError
 from sidecar.model.notifications import Notification
 from sidecar.outbound import Outbound, OutboundError
-from sidecar.secrets import Secret, SecretError, redact
+from sidecar.secrets import MASK, Secret, SecretError, redact
 from sidecar.templating import safe
 from sidecar.templating.messages import Context, Message, bare, compose
 
@@ -27,7 +26,7 @@ _LONGEST_WAIT: Final = 86400.0  # a message that may not be sent for a day is de
 _LARGEST_ANSWER: Final = 16 * 1024
 _QUOTED: Final = 200
 _PATIENCE: Final = 2.0  # seconds for the body of an answer
-_URL: Final = re.compile(r"https?://[^/\s]+")
+_SHORTEST: Final = 6  # a shorter path or header gives nothing away and would blot out words
 _OPEN_HEADERS: Final = ("content-type", "idempotency-key")
 
 
@@ -97,8 +96,16 @@ class Channel(BaseModel, ABC):
         """
 
 
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(c.isspace() for c in url)
+
+
 def _is_url(secret: Secret) -> Secret:
-    if secret.at_hand and not _URL.match(secret.reveal()):
+    if secret.at_hand and not _is_web(secret.reveal()):
         raise ValueError("this is no URL, expected one that begins with https:// or http://")
     return secret
 
@@ -141,7 +148,7 @@ async def post(ctx: SendContext, url: str, body: bytes, headers: Mapping[str, st
 
     An answer means that the message has not arrived; without one, it may have.
     """
-    if not _URL.match(url):
+    if not _is_web(url):
         raise DeliveryError("the channel's URL is none, expected one that begins with https://", retryable=True)
     try:
         async with ctx.outbound.request("POST", url, headers=headers, body=body) as response:
@@ -188,10 +195,13 @@ async def _text(response: ClientResponse) -> str:
 def _hide(text: str, url: str, headers: Mapping[str, str]) -> str:
     """*text* without what may be secret in this request: the URL's path, the values of headers."""
     parts = urlsplit(url)
-    values = [value for name, value in headers.items() if name.lower() not in _OPEN_HEADERS and len(value) >= 6]
-    for secret in (url, f"{parts.path}?{parts.query}", parts.path, parts.query, *values):
-        if len(secret) > 1:
-            text = text.replace(secret, "***")
+    # The host stays: it is what a person needs to know of a channel that fails.
+    text = text.replace(url, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/***")
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    values = [value for name, value in headers.items() if name.lower() not in _OPEN_HEADERS]
+    for secret in (path, parts.path, parts.query, *values):
+        if len(secret) >= _SHORTEST:
+            text = text.replace(secret, f"/{MASK}" if secret.startswith("/") else MASK)
     return redact(text)
 
 

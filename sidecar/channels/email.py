@@ -118,6 +118,7 @@ class EmailChannel(Channel):
 
     async def _talk(self, session: _Session, recipients: Iterable[str], content: bytes) -> None:
         client: aiosmtplib.SMTP | None = None
+        polite = False  # only who can still be talked to is said goodbye; a cancelled attempt must not wait
         try:
             client = self._client()
             await client.connect()
@@ -127,14 +128,18 @@ class EmailChannel(Channel):
             if session.accepted:
                 session.sent = True
                 await client.data(content)
+            polite = True
         except aiosmtplib.SMTPResponseException as exc:  # an answer: the mail has not arrived
+            polite = True
             raise DeliveryError(f"{self.host} answered {_said(exc)}", retryable=exc.code < 500) from exc
         except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
             problem = safe.line(redact(str(exc) or type(exc).__name__), 200)
             raise DeliveryError(f"{self.host}: {problem}", retryable=True, maybe=session.sent) from exc
         finally:
-            if client is not None:
+            if client is not None and polite:
                 await _leave(client)
+            elif client is not None:
+                client.close()
 
     def _client(self) -> aiosmtplib.SMTP:
         context = None if self.security == "none" else ssl.create_default_context(cafile=self.ca_file or None)

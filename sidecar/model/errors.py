@@ -7,6 +7,7 @@ SidecarError                 everything that the daemon raises on purpose
 ├── QueryError               a PromQL expression or its evaluation             (promql/)
 ├── RuleError                a rule file                                       (rules/)
 ├── TemplateError            an annotation or a message body                   (templating/)
+├── SecretError              a secret whose variable or file is not there      (secrets.py)
 ├── PluginError              an unknown type, or one whose driver is missing   (plugins.py)
 ├── CheckFailed              a probe that did not succeed                      (checks/)
 └── DeliveryError            a message that a channel did not take             (channels/)
