@@ -74,7 +74,7 @@ def _read(name: str) -> tuple[str, str]:
     path = Path(name)
     packs = configuration.packs()
     try:
-        if not path.exists() and name in packs:
+        if name in packs and not path.is_file():
             return f"pack {name}", packs[name].read_text("utf-8")
         return str(path), path.read_text("utf-8")
     except UnicodeDecodeError as exc:

@@ -11,7 +11,7 @@ from sidecar.templating.gotemplate.parser import unquote
 MAX_VALUES: Final = 100_000
 """How many values one series may have."""
 
-_NUMBER: Final = r"[-+]?(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI]nf|[nN]a[nN])"
+_NUMBER: Final = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI]nf|[nN]a[nN])"
 _VALUE: Final = re.compile(rf"(?P<start>{_NUMBER})(?:(?P<step>[-+]{_NUMBER})?x(?P<times>\d+))?", re.ASCII)
 _GAP: Final = re.compile(r"_(?:x(\d+))?", re.ASCII)
 _LABEL: Final = re.compile(
@@ -53,7 +53,7 @@ def values(text: str) -> list[float | None]:
         elif gap := _GAP.fullmatch(word):
             out += [None] * _times(gap[1] or "1", word, len(out))
         elif found := _VALUE.fullmatch(word):
-            start, step = _number(found["start"]), _number(found["step"] or "0")
+            start, step = float(found["start"]), float(found["step"] or "0")
             times = _times(found["times"] or "0", word, len(out))
             value = start
             out.append(value)
@@ -70,7 +70,3 @@ def _times(text: str, word: str, before: int) -> int:
     if before + times > MAX_VALUES:
         raise NotationError(f"got {word[:40]!r}, expected at most {MAX_VALUES:,} values in a series")
     return times
-
-
-def _number(text: str) -> float:
-    return float(int(text, 16)) if "x" in text.lower() else float(text)

@@ -38,6 +38,7 @@ class _Node:
     text: str | None = None
     size: int = 1  # values in it, aliases expanded
     key: str | None = None  # of the mapping being built: the key that waits for its value
+    keys: dict[str, int] = field(default_factory=dict)  # the lines of a mapping's keys
     merge: "list[_Node]" = field(default_factory=list)
     anchor: str | None = None
 
@@ -57,7 +58,7 @@ def load(text: str | bytes, file: str) -> Document:
         raise ConfigError(*reader.mistakes)
     lines: dict[str, int] = {}
     texts: dict[str, str] = {}
-    value = _plain(root, "", lines, texts)
+    value = _plain(root, "", root.line, lines, texts)
     return Document(value, file, MappingProxyType(lines), MappingProxyType(texts))
 
 
@@ -137,10 +138,11 @@ class _Reader:
         if event.anchor:
             self.anchors[event.anchor] = _Node(key, event.start_mark.line + 1)
         if key in parent.value and key != "<<":
-            first, line = parent.value[key].line, event.start_mark.line + 1
+            first, line = parent.keys[key], event.start_mark.line + 1
             path = join(self._path(), key)
             self.mistakes.append(Mistake(self.file, line, path, f"is given twice, at line {first} and at line {line}"))
         parent.key = key
+        parent.keys.setdefault(key, event.start_mark.line + 1)
 
     def _resolve(self, event: Any) -> Any:
         tag, text = event.tag, event.value
@@ -250,12 +252,16 @@ def _core(text: str) -> Any:
     return float(text.replace(".", "", 1)) if _INFINITE.fullmatch(text) else text
 
 
-def _plain(node: _Node, path: str, lines: dict[str, int], texts: dict[str, str]) -> Any:
-    lines[path] = node.line
+def _plain(node: _Node, path: str, line: int, lines: dict[str, int], texts: dict[str, str]) -> Any:
+    """The value of *node*; notes the line of everything in it, for a mapping's values that of their keys."""
+    lines[path] = line
     if isinstance(node.value, dict):
-        return {key: _plain(child, join(path, key), lines, texts) for key, child in node.value.items()}
+        return {
+            key: _plain(child, join(path, key), node.keys.get(key, child.line), lines, texts)
+            for key, child in node.value.items()
+        }
     if isinstance(node.value, list):
-        return [_plain(child, join(path, i), lines, texts) for i, child in enumerate(node.value)]
+        return [_plain(child, join(path, i), child.line, lines, texts) for i, child in enumerate(node.value)]
     if node.text is not None:
         texts[path] = node.text
     return node.value
