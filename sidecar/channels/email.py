@@ -17,7 +17,7 @@ from email.utils import format_datetime, getaddresses, parseaddr
 from typing import Annotated, Final, Literal
 
 import aiosmtplib
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from sidecar.channels import Channel, DeliveryError, SendContext, reveal, words
 from sidecar.model.durations import Duration
@@ -75,6 +75,8 @@ class EmailChannel(Channel):
     It is delivered when any recipient was accepted. Recipients that the server puts off (4xx) are tried again alone for
     a quarter of an hour; those that it refuses (5xx) stand in the history.
     """
+
+    model_config = ConfigDict(serialize_by_alias=True)  # `from` is Python's own word
 
     type: Literal["email"] = "email"
     host: str = Field(description="The mail server.", min_length=1, examples=["smtp.example.com"])

@@ -88,6 +88,11 @@ def test_settings_are_compared_by_value(name):
     assert built(name) != built(name, send_resolved=False)
 
 
+def test_a_dump_has_the_files_keys(name):
+    """`config show` prints settings under the names by which they are written."""
+    assert set(settings(name)) <= set(built(name).model_dump())
+
+
 def test_no_print_of_a_channel_shows_a_secret(name):
     """repr, str, dumps and mistakes hide what is secret."""
     channel = built(name)
