@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
@@ -31,7 +31,7 @@ RESERVED_LABELS = frozenset(
     {"check", "type", "target", "critical", "pod", "instance", "job", "le", "quantile", "window", "phase", "source"}
 )
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 
 def _known_zone(name: str) -> str:
@@ -125,7 +125,7 @@ def parse(text: str, file: str, flags: Mapping[str, Any] | None = None, *, folde
     if not document.value:
         raise ConfigError(Mistake(file, 0, "", "is empty; expected at least `checks:`, see the README"))
     if not isinstance(document.value, dict):
-        kind = {list: "list", str: "text"}.get(type(document.value), "value")
+        kind = "list" if isinstance(document.value, list) else "single value"
         raise ConfigError(Mistake(file, 1, "", f"got a {kind}, expected keys such as `checks:`"))
     return _Reader(document, folder).config(flags or {})
 
@@ -144,15 +144,15 @@ class _Reader:
         try:
             settings = _settings(values, flags)
         except ValidationError as exc:
-            self._mistakes += mistakes_of(exc, self._document)
-        raw = settings.model_dump(include={"checks", "channels"}) if settings else values
-        checks = tuple(self._plugins("checks", "sidecar.checks", Check, raw))
-        channels = tuple(self._plugins("channels", "sidecar.channels", Channel, raw))
+            self._mistakes += mistakes_of(exc, self._document, model=Settings)
+        raw = values | (settings.model_dump(include={"checks", "channels"}) if settings else {})
+        checks = dict(self._plugins("checks", "sidecar.checks", Check, raw))
+        channels = dict(self._plugins("channels", "sidecar.channels", Channel, raw))
         self._check_labels(checks, settings)
-        rules = self._rules(settings, {channel.name for channel in channels})
+        rules = self._rules(raw.get("rules"), {channel.name for channel in channels.values()})
         if self._mistakes or settings is None:
             raise ConfigError(*self._mistakes)
-        return Config(settings, checks, channels, rules, self._document.file)
+        return Config(settings, tuple(checks.values()), tuple(channels.values()), rules, self._document.file)
 
     def _wrong(self, path: str, message: str) -> None:
         self._mistakes.append(self._document.mistake(path, message))
@@ -166,16 +166,16 @@ class _Reader:
         return _VARIABLE.sub(partial(self._variable, path), value) if isinstance(value, str) else value
 
     def _variable(self, path: str, found: re.Match[str]) -> str:
-        name, default = found.groups()
+        name: str | None = found["name"]
         if name is None:
             return "$"
-        text = os.environ.get(name, default)
+        text = os.environ.get(name, found["default"])
         if text is None:
             self._wrong(path, f"the environment has no {name}; set it, or write ${{{name}:-default}}")
         return text or ""
 
-    def _plugins(self, key: str, package: str, base: type[M], values: Mapping[str, Any]) -> Iterator[M]:
-        """Each item of the list *key* as the class that its `type` names."""
+    def _plugins(self, key: str, package: str, base: type[M], values: Mapping[str, Any]) -> Iterator[tuple[str, M]]:
+        """Each item of the list *key*: where it stands, and the class that its `type` names."""
         items = values.get(key)
         seen: dict[str, str] = {}
         for index, item in enumerate(items if isinstance(items, list) else ()):
@@ -191,15 +191,18 @@ class _Reader:
                 self._wrong(join(path, "name"), f"{name!r} is also the name at line {line}; expected another")
             seen.setdefault(name, path)
             try:
-                yield plugins.find(package, item["type"], base).model_validate(item)
+                found = plugins.find(package, item["type"], base)
             except plugins.PluginError as exc:
                 self._wrong(join(path, "type"), str(exc))
+                continue
+            try:
+                yield path, found.model_validate(item)
             except ValidationError as exc:
-                self._mistakes += mistakes_of(exc, self._document, prefix=path)
+                self._mistakes += mistakes_of(exc, self._document, prefix=path, model=found)
 
-    def _check_labels(self, checks: Sequence[Check], settings: Settings | None) -> None:
+    def _check_labels(self, checks: Mapping[str, Check], settings: Settings | None) -> None:
         """Labels that are ours to set, or that Prometheus would not take."""
-        places = [(join(f"checks[{i}].labels", name), name) for i, check in enumerate(checks) for name in check.labels]
+        places = [(join(join(at, "labels"), name), name) for at, check in checks.items() for name in check.labels]
         for path, name in places:
             if name in RESERVED_LABELS or name.startswith("__"):
                 self._wrong(path, f"the label {name!r} is set by the daemon itself; expected another name")
@@ -208,11 +211,15 @@ class _Reader:
             if not _LABEL_NAME.fullmatch(name):
                 self._wrong(path, f"got {name!r}, expected letters, digits and underscores")
 
-    def _rules(self, settings: Settings | None, channels: Collection[str]) -> RuleSet:
+    def _rules(self, entries: Any, channels: Collection[str]) -> RuleSet:
         """The rules of every pack and file that `rules:` names."""
         sources = []
-        for index, entry in enumerate(settings.rules if settings else ()):
+        for index, raw in enumerate(entries if isinstance(entries, list) else ()):
             path = join("rules", index)
+            try:
+                entry = RulesEntry.model_validate(raw)
+            except ValidationError:
+                continue  # the top level has said so already
             try:
                 files = tuple(_rule_files(entry, self._folder))
             except (OSError, ValueError) as exc:
@@ -230,7 +237,12 @@ def _settings(values: Mapping[str, Any], flags: Mapping[str, Any]) -> Settings:
     class FromFile(Settings):
         @classmethod
         def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], init_settings: Any, env_settings: Any, **_others: Any
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the signature is pydantic's
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=dict(values))
 

@@ -76,7 +76,7 @@ def _any_of(package: str, base: type[Check] | type[Channel], definitions: dict[s
     choices = []
     for name in plugins.names(package):
         try:
-            found = plugins.find(package, name, base).model_json_schema(ref_template="#/$defs/{model}")  # type: ignore[type-abstract]  # a plug-in's base is abstract by nature
+            found = plugins.find(package, name, base).model_json_schema(ref_template="#/$defs/{model}")
         except plugins.PluginError:
             continue  # its driver is not installed
         definitions.update(found.pop("$defs", {}))

@@ -10,8 +10,8 @@ import psutil
 
 from tests.bench.stack import PEERS, peers
 from tests.bench.wires import Told, Watched, listening
-from tests.integration.harness import Daemon, serve
-from tests.integration.load import config, gateway
+from tests.bench.load import running
+from tests.integration.harness import Daemon
 
 MIB = 1024 * 1024
 IDLE = """
@@ -67,9 +67,9 @@ async def measure(seconds: float = 600) -> str:
     lines = []
     with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as theirs:
         async with AsyncExitStack() as stack:
-            url = await stack.enter_async_context(serve(gateway()))
             hook = await stack.enter_async_context(listening(Told()))
-            daemon = await stack.enter_async_context(Daemon(Path(ours), config(Path(ours), url, hook)))
+            config = await stack.enter_async_context(running(hook))
+            daemon = await stack.enter_async_context(Daemon(Path(ours), config))
             assert daemon.process is not None
             watched = psutil.Process(daemon.process.pid)
             ids: dict[str, int] = {}
