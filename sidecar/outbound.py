@@ -1,13 +1,16 @@
 """The one door through which HTTP leaves: a connection of its own per request, phases, and errors in our words."""
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from sidecar.model.errors import SidecarError
@@ -45,11 +48,16 @@ class Outbound:
     """Sends requests. *connector* replaces the network, for tests; then the environment's proxies are ignored."""
 
     def __init__(
-        self, *, connector: Callable[[], aiohttp.BaseConnector] | None = None, user_agent: str = USER_AGENT
+        self,
+        *,
+        connector: Callable[[], aiohttp.BaseConnector] | None = None,
+        context: ssl.SSLContext | None = None,
+        user_agent: str = USER_AGENT,
     ) -> None:
+        """*context*: whom TLS trusts; the system's certificates without it."""
         self._connector = connector
         self._user_agent = user_agent
-        self._context: ssl.SSLContext | None = None
+        self._context = context
 
     @asynccontextmanager
     async def request(
@@ -61,40 +69,76 @@ class Outbound:
         body: bytes | None = None,
         redirects: int = 0,
         phase: Phase | None = None,
+        certificate: Callable[[float], None] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to one request, its body not read yet; raises OutboundError, also from reading inside the block.
 
-        Nothing bounds the time: that is the caller's `asyncio.timeout`. Redirects are answers unless *redirects* > 0.
+        The request is made once: nothing is repeated, whatever the method. Up to *redirects* are followed, the one
+        after them is the answer; another origin gets neither the headers nor the body. *phase* hears each phase with
+        its seconds, summed over redirects; *certificate* when the peer's ends, in seconds since the epoch. Nothing
+        bounds the time: that is the caller's `asyncio.timeout`.
         """
-        watch = _Watch(phase)
-        where = safe_url(url)
-        for name, value in (headers or {}).items():
+        watch = _Watch(phase, certificate)
+        headers = dict(headers or {})
+        for name, value in headers.items():
             if any(c in name + value for c in "\r\n\0"):
                 raise OutboundError("bad_request", f"the header {name!r:.40} holds a line break", sent=False)
-        try:
-            async with (
-                aiohttp.ClientSession(
-                    connector=self._connect(watch),
-                    connector_owner=True,
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    headers={"User-Agent": self._user_agent},
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                    trace_configs=[watch.trace()],
-                    trust_env=self._connector is None,
-                    read_bufsize=2**16,
-                ) as session,
-                session.request(
-                    method,
-                    url,
-                    headers=headers,
-                    data=body,
-                    allow_redirects=redirects > 0,
-                    max_redirects=max(1, redirects),
-                ) as response,
-            ):
-                yield response
-        except (aiohttp.ClientError, OSError) as exc:
-            raise translate(exc, where, sent=watch.sent) from exc
+        while True:
+            async with AsyncExitStack() as stack:
+                try:
+                    response = await self._send(stack, watch, method, url, headers=headers, body=body)
+                except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError, TypeError) as exc:
+                    raise translate(exc, safe_url(url), sent=watch.sent) from exc
+                there = _redirect(response) if redirects > 0 else None
+                if there is None:
+                    try:
+                        yield response
+                    except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
+                        raise translate(exc, safe_url(url), sent=True) from exc
+                    return
+            redirects -= 1
+            if response.status == 303 or (response.status in (301, 302) and method == "POST"):
+                method, body = ("HEAD" if method == "HEAD" else "GET"), None
+            if there.origin() != response.url.origin():
+                headers, body = {}, None
+            url = str(there)
+
+    async def _send(
+        self,
+        stack: AsyncExitStack,
+        watch: "_Watch",
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> aiohttp.ClientResponse:
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=self._connect(watch),
+                connector_owner=True,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": self._user_agent},
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                trace_configs=[watch.trace()],
+                trust_env=False,  # it would take user names from ~/.netrc, too
+                read_bufsize=2**16,
+            )
+        )
+        # A peer that hangs up is asked a second time otherwise, for GET and its like: two requests, one measurement.
+        session._retry_connection = False  # noqa: SLF001 -- as aiohttp's own test client does; there is no public way
+        proxy, proxy_auth = _proxy(url) if self._connector is None else (None, None)
+        return await stack.enter_async_context(
+            session.request(
+                method,
+                url,
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                proxy=proxy,
+                proxy_auth=proxy_auth,
+            )
+        )
 
     def _connect(self, watch: "_Watch") -> aiohttp.BaseConnector:
         if self._connector is not None:
@@ -106,7 +150,6 @@ class Outbound:
             force_close=True,
             use_dns_cache=False,
             limit=1,
-            enable_cleanup_closed=False,
         )
 
     async def close(self) -> None:
@@ -126,14 +169,10 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def translate(exc: Exception, where: str, *, sent: bool) -> OutboundError:
-    """A foreign error in our words; every class that aiohttp, ssl or the socket raises has one."""
+    """A foreign error in our words; every class that aiohttp, ssl or a socket raises has one."""
     match exc:
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | aiohttp.RedirectClientError():
-            return OutboundError(
-                "bad_request", f"{where} is no URL that can be asked; expected http:// or https://", sent=sent
-            )
-        case aiohttp.TooManyRedirects():
-            return OutboundError("bad_request", f"{where} redirects too often", sent=True)
+            return OutboundError("bad_request", f"{where} is no URL to ask, expected http:// or https://", sent=sent)
         case aiohttp.ClientConnectorDNSError() | socket.gaierror():
             host = URL(where).host if "://" in where else where
             return OutboundError("dns", f"the name {host} does not resolve", sent=False)
@@ -147,12 +186,46 @@ def translate(exc: Exception, where: str, *, sent: bool) -> OutboundError:
             return OutboundError("connect", f"no connection to the proxy on the way to {where}", sent=False)
         case aiohttp.ClientConnectorError():
             return OutboundError("connect", f"no connection to {where}: {_reason(exc)}", sent=False)
-        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
-            return OutboundError("reset", f"{where} answered with what is no HTTP: {_reason(exc)}", sent=True)
+        case aiohttp.ClientPayloadError():
+            return OutboundError("reset", f"{where} broke off or garbled its answer", sent=True)
+        case aiohttp.ClientResponseError() | HttpProcessingError():
+            return OutboundError("reset", f"{where} answered with what is no HTTP", sent=True)
+        case aiohttp.ServerDisconnectedError():
+            return OutboundError("reset", f"{where} hung up without an answer", sent=sent)
         case aiohttp.ClientError() | OSError():
             return OutboundError("reset", f"{where} broke the connection: {_reason(exc)}", sent=sent)
         case _:
             return OutboundError("bad_request", f"the request to {where} cannot be made: {_reason(exc)}", sent=sent)
+
+
+def _redirect(response: aiohttp.ClientResponse) -> URL | None:
+    """Where *response* sends us, if that is a place for HTTP."""
+    location = response.headers.get("Location")
+    if response.status not in (301, 302, 303, 307, 308) or not location:
+        return None
+    try:
+        there = response.url.join(URL(location))
+        there.origin()
+    except ValueError:
+        return None
+    return there if there.scheme in ("http", "https") else None
+
+
+def _proxy(url: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+    """The proxy that the environment names for *url*, unless `no_proxy` excepts its host."""
+    there = URL(url)
+    proxies = getproxies()
+    text = proxies.get(there.scheme) or proxies.get("all")
+    if not text or there.host is None or proxy_bypass(f"{there.host}:{there.port}"):
+        return None, None
+    proxy = URL(text if "://" in text else f"http://{text}")
+    if proxy.scheme not in ("http", "https") or not proxy.host:
+        found = safe_url(str(proxy))
+        raise OutboundError(
+            "connect", f"the environment names the proxy {found}, expected http://host:port", sent=False
+        )
+    auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
+    return proxy.with_user(None), auth
 
 
 def _reason(exc: Exception) -> str:
@@ -160,29 +233,47 @@ def _reason(exc: Exception) -> str:
     inner = getattr(exc, "os_error", None) or getattr(exc, "certificate_error", None) or exc
     if isinstance(inner, ssl.SSLError):
         return getattr(inner, "verify_message", "") or inner.reason or type(inner).__name__
-    if isinstance(inner, OSError) and inner.strerror:
-        return str(inner.strerror).lower()
+    if isinstance(inner, OSError) and inner.errno:
+        return os.strerror(inner.errno).lower()  # asyncio puts words of its own, with the address, in their place
     return type(inner).__name__
 
 
 class _Watch:
-    """Follows one request; tells the phases of its first connection and whether the request has left."""
+    """Follows one request; tells the phases of its connections, and whether it has left."""
 
-    def __init__(self, phase: Phase | None) -> None:
-        self._phase = phase or (lambda _name, _seconds: None)
+    def __init__(self, phase: Phase | None, certificate: Callable[[float], None] | None) -> None:
+        self._phase = phase
+        self._certificate = certificate
         self._marks: dict[str, float] = {}
+        self._totals: dict[str, float] = {}
+        self._tls: ssl.SSLObject | None = None
         self.sent = False
 
     def mark(self, name: str) -> None:
         self._marks.setdefault(name, asyncio.get_running_loop().time())
 
+    def begin_tls(self, tls: ssl.SSLObject) -> None:
+        self.mark("tcp")
+        self._tls = tls
+
     def _tell(self, name: str, start: str, end: str) -> None:
-        if start in self._marks and end in self._marks:
-            self._phase(name, self._marks[end] - self._marks[start])
+        if self._phase and start in self._marks and end in self._marks:
+            self._totals[name] = self._totals.get(name, 0.0) + self._marks[end] - self._marks[start]
+            self._phase(name, self._totals[name])
+
+    def _tell_certificate(self) -> None:
+        shown = self._tls.getpeercert() if self._tls else None
+        ends = shown.get("notAfter") if shown else None
+        if self._certificate and isinstance(ends, str):
+            self._certificate(float(ssl.cert_time_to_seconds(ends)))
 
     def trace(self) -> aiohttp.TraceConfig:
         """Aiohttp's signals. It has none for TLS: the SSL context marks the moment at which TCP is up."""
         config = aiohttp.TraceConfig()
+
+        async def started(*_: Any) -> None:
+            self._marks.clear()  # a redirect is a connection of its own
+            self._tls = None
 
         async def resolving(*_: Any) -> None:
             self.mark("resolve")
@@ -199,6 +290,7 @@ class _Watch:
             start = "resolved" if "resolved" in self._marks else "connect"
             self._tell("connect", start, "tcp" if "tcp" in self._marks else "connected")
             self._tell("tls", "tcp", "connected")
+            self._tell_certificate()
 
         async def headers_sent(*_: Any) -> None:
             self.sent = True
@@ -208,6 +300,7 @@ class _Watch:
             self.mark("answered")
             self._tell("first_byte", "sent", "answered")
 
+        config.on_request_start.append(started)
         config.on_dns_resolvehost_start.append(resolving)
         config.on_dns_resolvehost_end.append(resolved)
         config.on_connection_create_start.append(connecting)
@@ -222,7 +315,8 @@ def _marking(context: ssl.SSLContext, watch: _Watch) -> ssl.SSLContext:
 
     class Marking(ssl.SSLContext):
         def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-            watch.mark("tcp")
-            return context.wrap_bio(*args, **kwargs)
+            tls = context.wrap_bio(*args, **kwargs)
+            watch.begin_tls(tls)
+            return tls
 
     return Marking(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,110 @@
+"""What the checks that speak HTTP share: addresses, headers, and a door whose errors are failed probes."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, Any, Final
+
+import aiohttp
+from pydantic import AfterValidator, BeforeValidator
+from yarl import URL
+
+from sidecar.checks import CheckFailed, ProbeContext
+from sidecar.model.families import PROBE_CERT_EXPIRY, PROBE_STATUS
+from sidecar.outbound import OutboundError
+from sidecar.secrets import Secret, SecretError, redact
+from sidecar.templating import safe
+
+_QUOTED: Final = 200  # characters of an answer that a message repeats
+_PATIENCE: Final = 0.5  # seconds for the words of an answer that has failed already
+_HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CREDENTIAL: Final = re.compile(r"auth|key|token|secret|cookie|password|signature", re.IGNORECASE)
+
+
+def _http_url(text: str) -> str:
+    try:
+        url = URL(text)
+        usable = url.scheme in ("http", "https") and bool(url.host) and (url.port or 0) > 0
+    except ValueError:
+        usable = False
+    # The text may hold a password, so no message repeats it.
+    if not usable or any(c.isspace() or ord(c) < 0x20 for c in text):
+        raise ValueError("this is no address for HTTP, expected one such as http://gateway:8080/health")
+    if url.user or url.password:
+        raise ValueError("the URL holds a user name or password, which would be shown; put them into `headers`")
+    return text
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+"""An address that begins with http:// or https:// and holds no credentials."""
+
+
+def _secret_headers(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    for name in value:
+        if not isinstance(name, str) or not _HEADER.fullmatch(name):
+            raise ValueError("got a header whose name is not one, expected letters, digits and dashes")
+    # A header such as `X-Env: production` is hidden like the others, but its word stays readable elsewhere.
+    return {
+        name: Secret(text, known=False) if isinstance(text, str) and not _CREDENTIAL.search(name) else text
+        for name, text in value.items()
+    }
+
+
+Headers = Annotated[dict[str, Secret], BeforeValidator(_secret_headers)]
+"""Headers by name; their values are shown nowhere."""
+
+
+def reveal(secret: Secret, error_type: str) -> str:
+    """The value of *secret*; without it the probe has failed as *error_type*."""
+    try:
+        return secret.reveal()
+    except SecretError as exc:
+        raise CheckFailed(error_type, str(exc)) from exc
+
+
+def quoted(text: str) -> str:
+    """The beginning of what a peer said, as one line that shows no secret and commands nobody."""
+    return safe.line(redact(text), _QUOTED)
+
+
+async def beginning(response: aiohttp.ClientResponse) -> str:
+    """What an answer says at its beginning, quoted; empty when that does not come soon.
+
+    For answers whose status has spoken: a body that dawdles or breaks off must not become the reason.
+    """
+    said = b""
+    with suppress(aiohttp.ClientError, OSError):  # TimeoutError is an OSError
+        async with asyncio.timeout(_PATIENCE):
+            said = await response.content.read(4 * _QUOTED)
+    return quoted(said.decode("utf-8", "replace"))
+
+
+@asynccontextmanager
+async def answer(
+    ctx: ProbeContext,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    redirects: int = 0,
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """The answer to one request, with phases, status and certificate recorded; raises CheckFailed."""
+    try:
+        async with ctx.outbound.request(
+            method,
+            url,
+            headers=headers,
+            body=body,
+            redirects=redirects,
+            phase=ctx.phase,
+            certificate=lambda ends: ctx.record(PROBE_CERT_EXPIRY, ends),
+        ) as response:
+            ctx.record(PROBE_STATUS, float(response.status))
+            ctx.note(status=response.status)
+            yield response
+    except OutboundError as exc:
+        raise CheckFailed(exc.error_type, redact(exc.message)) from exc
