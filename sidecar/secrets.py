@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -16,7 +16,7 @@ MASK: Final = "***"
 """What stands wherever a secret would."""
 
 _SHORTEST: Final = 6  # a shorter value would blot out ordinary words
-_SHORTEST_PATH: Final = 16  # of a secret URL: shorter paths, such as /alerts, give nothing away
+_SHORTEST_PART: Final = 16  # of a secret URL: shorter parts, such as /alerts, give nothing away
 _LARGEST_FILE: Final = 64 * 1024
 
 _known: tuple[str, ...] = ()
@@ -184,7 +184,9 @@ def _forms(value: str) -> set[str]:
 def _parts_of_url(url: str) -> set[str]:
     parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
-    found = {form for form in (path, parts.path, parts.query) if len(form) >= _SHORTEST_PATH}
+    # Whoever complains of a token names it alone: the last segment of an incoming webhook's path.
+    segments = parts.path.split("/") + [value for _, value in parse_qsl(parts.query)]
+    found = {form for form in (path, parts.path, parts.query, *segments) if len(form) >= _SHORTEST_PART}
     return found | ({parts.password} if parts.password else set())
 
 

@@ -204,6 +204,12 @@ class TestRedacting:
             pytest.param(
                 "https://hooks.slack.com/services/T0/B0/abcdef", "POST /services/T0/B0/abcdef", "POST ***", id="a path"
             ),
+            pytest.param(
+                "https://h.example/hook/0123456789abcdef?key=fedcba9876543210",
+                "no token 0123456789abcdef, no key fedcba9876543210",
+                "no token ***, no key ***",
+                id="the token in a path or a query",
+            ),
             pytest.param("https://example.com/alerts", "GET /alerts", "GET /alerts", id="an ordinary path"),
             pytest.param("https://u:pass-word@example.com/", "got pass-word", "got ***", id="a URL's password"),
             pytest.param("line\tone-two", "repr 'line\\tone-two'", "repr '***'", id="as repr shows it"),

@@ -4,10 +4,18 @@ import asyncio
 
 import pytest
 
+from sidecar import secrets
 from sidecar.channels import DeliveryError, post, retry_after
 from sidecar.secrets import Secret
 from tests.channels.receiver import HOST, PATH, URL, Receiver, context
 from tests.channels.stories import NOON, Fixed
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch):
+    """No secret that another test made known."""
+    monkeypatch.setattr(secrets, "_known", ())
+
 
 HEADERS = {"Content-Type": "text/plain", "Authorization": "Bearer canary-6f1d0c-token"}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sidecar import plugins
+from sidecar import plugins, secrets
 from sidecar.channels import Channel, DeliveryError
 from sidecar.outbound import Outbound
 from tests.channels.stories import STORIES, Ctx
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.realtime
 
 
 def cls(name: str) -> type[Channel]:
-    return plugins.find("sidecar.channels", name, Channel)  # type: ignore[type-abstract]  # the base is what is asked for
+    return plugins.find("sidecar.channels", name, Channel)
 
 
 def settings(name: str, port: int = 9, **more: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def settings(name: str, port: int = 9, **more: Any) -> dict[str, Any]:
             found[alias] = {"X-Token": secret} if 'additionalProperties": {' in schema else secret
         elif field.is_required() and alias not in found:
             found[alias] = field.examples[0] if field.examples else pytest.fail(f"{name}.{alias} has no example")
-    known: dict[str, Any] = {"host": "127.0.0.1", "port": port, "username": CANARY, "security": "none"}
+    known: dict[str, Any] = {"host": "127.0.0.1", "port": port, "username": "probe", "security": "none"}
     found |= {key: value for key, value in known.items() if key in properties}
     return found | more
 
@@ -96,15 +96,13 @@ def test_a_dump_has_the_files_keys(name):
 def test_no_print_of_a_channel_shows_a_secret(name):
     """repr, str, dumps and mistakes hide what is secret."""
     channel = built(name)
-    given = settings(name)
     with pytest.raises(ValidationError) as failure:
         built(name, timeout="soon", no_such_setting=1)
 
-    secrets = [key for key in given if CANARY in str(given[key]) and key != "username"]
-    shown = [str(channel.model_dump(include=set(secrets))), channel.model_dump_json(exclude={"username"})]
+    shown = [str(channel.model_dump()), channel.model_dump_json()]
     assert all(CANARY not in text for text in shown)
-    assert CANARY not in repr(channel).replace(f"username={CANARY!r}", "")
-    assert CANARY not in str(failure.value).replace(f"username={CANARY!r}", "")
+    assert CANARY not in repr(channel)
+    assert CANARY not in str(failure.value)
 
 
 class Peer(asyncio.Protocol):
@@ -156,7 +154,9 @@ async def port(request) -> AsyncIterator[int]:
 
 
 @pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
+def _alone(monkeypatch):
+    """No proxy of the environment, and no secret that another test made known."""
+    monkeypatch.setattr(secrets, "_known", ())
     for variable in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.upper(), raising=False)
