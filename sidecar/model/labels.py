@@ -11,12 +11,13 @@ _MASK: Final = 0xFFFFFFFFFFFFFFFF
 class Labels(Mapping[str, str]):
     """An immutable, hashable set of labels in the order of their names; an empty value is an absent label."""
 
-    __slots__ = ("_dict", "_hash")
+    __slots__ = ("_dict", "_fingerprint", "_hash")
 
     def __init__(self, labels: Mapping[str, str] | Iterable[tuple[str, str]] = (), /, **more: str) -> None:
         merged = dict(labels, **more)
         self._dict: dict[str, str] = {name: merged[name] for name in sorted(merged) if merged[name]}
         self._hash: int | None = None
+        self._fingerprint = ""
 
     def __getitem__(self, name: str) -> str:
         return self._dict[name]
@@ -70,12 +71,14 @@ class Labels(Mapping[str, str]):
 
     def fingerprint(self) -> str:
         """Prometheus' fingerprint: FNV-1a 64 over names and values, as 16 hex digits."""
-        digest = _FNV_OFFSET
-        for name, value in self._dict.items():
-            for text in (name, value):
-                for byte in text.encode() + b"\xff":
-                    digest = ((digest ^ byte) * _FNV_PRIME) & _MASK
-        return f"{digest:016x}"
+        if not self._fingerprint:  # a loop over bytes; an alert is asked in every turn
+            digest = _FNV_OFFSET
+            for name, value in self._dict.items():
+                for text in (name, value):
+                    for byte in text.encode() + b"\xff":
+                        digest = ((digest ^ byte) * _FNV_PRIME) & _MASK
+            self._fingerprint = f"{digest:016x}"
+        return self._fingerprint
 
 
 def escape(value: str) -> str:

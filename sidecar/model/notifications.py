@@ -38,6 +38,7 @@ class Notification:
     alerts: tuple[Told, ...]
     created_at: float
     group_labels: Labels = EMPTY
+    expires_at: float | None = None  # when it is not worth telling any more; None: when the outbox says so
 
     @property
     def firing(self) -> bool:

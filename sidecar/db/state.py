@@ -1,0 +1,41 @@
+"""What a turn writes, in one transaction, and what a start finds."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from sidecar.alerts.book import Unsaved
+from sidecar.alerts.decisions import Turn
+from sidecar.alerts.record import Key, Record
+from sidecar.db import alerts, history, meta, outbox, records
+from sidecar.model.alerts import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the daemon before us left behind."""
+
+    alerts: tuple[Alert, ...] = ()
+    records: tuple[Record, ...] = ()
+    saved_at: float | None = None  # seconds since the epoch; None when there was no daemon before
+    clean: bool = False  # it ended on purpose
+
+
+def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn) -> frozenset[Key]:
+    """Write alerts, records, messages and timeline at once; returns those of `turn.obsolete` that are gone."""
+    alerts.save(connection, unsaved.alerts, unsaved.gone)
+    records.save(connection, turn.records)
+    history.add(connection, turn.timeline)
+    outbox.put(connection, turn.notifications)
+    dropped = records.drop(connection, turn.obsolete)
+    meta.alive(connection, turn.at)
+    history.prune(connection, turn.at)
+    return dropped
+
+
+def load(connection: sqlite3.Connection) -> State:
+    """What was saved; from now on the end of the daemon is a crash until `meta.stopped` says otherwise."""
+    state = State(
+        alerts.load(connection), records.load(connection), meta.saved_at(connection), meta.was_clean(connection)
+    )
+    meta.started(connection)
+    return state
