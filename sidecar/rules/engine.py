@@ -55,7 +55,7 @@ class Engine:
 
     def __init__(self, rules: RuleSet, now: float, around: Surroundings = Surroundings()) -> None:  # noqa: B008 -- frozen
         self.rules = rules
-        self.started = now
+        self.started: float | None = now
         self.around = around
         self._memories: dict[RuleKey, Memory] = {rule.key: Memory() for rule in rules.alerting}
         self._owners: dict[Labels, RuleKey] = {}
@@ -82,6 +82,8 @@ class Engine:
 
         *ready* says whether the checks behind a rule have a state: until then alerts from before a restart stay.
         """
+        if self.started is None:
+            self.started = at
         results = []
         for index, rule in enumerate(group.rules):
             source = f"rules:{group.name}/{index}"
@@ -138,19 +140,19 @@ class Engine:
         return tuple(orphans)
 
     def shift(self, seconds: float) -> None:
-        """The clock went forward by *seconds* in which nobody looked."""
+        """The clock went forward by *seconds* in which nobody looked: like a downtime of that length."""
+        self.started = None  # the next turn begins anew
         for key, memory in self._memories.items():
-            self._memories[key] = lifecycle.shift(memory, seconds)
+            self._keep(key, lifecycle.unsettled(lifecycle.shift(memory, seconds)))
 
-    def restart(self, now: float) -> None:
-        """The samples begin anew at *now*: what fires is not judged until its rule is settled again."""
+    def restart(self, now: float, seconds: float = 0.0) -> None:
+        """The samples begin anew at *now*, after a step of the clock by *seconds*.
+
+        What was before is not judged until its rule is settled again, and no time lies in the future.
+        """
         self.started = now
         for key, memory in self._memories.items():
-            actives = {
-                labels: replace(active, restored=True) if active.alert.firing else active
-                for labels, active in memory.actives.items()
-            }
-            self._keep(key, replace(memory, actives=actives))
+            self._keep(key, lifecycle.unsettled(lifecycle.rebased(memory, seconds, now)))
 
     def forget(self, now: float, gone: Callable[[Labels], bool]) -> tuple[Result, ...]:
         """Checks or sources left the configuration: the alerts of their elements end with `removed`."""

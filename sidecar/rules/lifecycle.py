@@ -231,6 +231,34 @@ def shift(memory: Memory, seconds: float) -> Memory:
     return replace(memory, actives=actives)
 
 
+def unsettled(memory: Memory) -> Memory:
+    """*memory* whose alerts are not judged before their rule is settled again."""
+    actives = {labels: replace(active, restored=active.on) for labels, active in memory.actives.items()}
+    return replace(memory, actives=actives)
+
+
+def rebased(memory: Memory, seconds: float, now: float) -> Memory:
+    """*memory* after the clock stepped by *seconds*: every time moves along, and none lies after *now*."""
+
+    def moved(time: float | None) -> float | None:
+        return None if time is None else min(time + seconds, now)
+
+    actives = {}
+    for labels, active in memory.actives.items():
+        alert = active.alert
+        actives[labels] = replace(
+            active,
+            alert=replace(
+                alert,
+                active_at=min(alert.active_at + seconds, now),
+                fired_at=moved(alert.fired_at),
+                ended_at=moved(alert.ended_at),
+                keep_firing_since=moved(alert.keep_firing_since),
+            ),
+        )
+    return replace(memory, actives=actives)
+
+
 def removed(
     memory: Memory, now: float, gone: Callable[[Labels], bool] = lambda _: True
 ) -> tuple[Memory, tuple[Alert, ...]]:

@@ -11,8 +11,8 @@ from sidecar.templating.gotemplate.parser import unquote
 MAX_VALUES: Final = 100_000
 """How many values one series may have."""
 
-_NUMBER: Final = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI]nf|[nN]a[nN])"
-_VALUE: Final = re.compile(rf"(?P<start>{_NUMBER})(?:(?P<step>[-+]{_NUMBER})?x(?P<times>\d+))?", re.ASCII)
+_NUMBER: Final = r"(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI]nf|[nN]a[nN])"
+_VALUE: Final = re.compile(rf"(?P<start>[-+]?{_NUMBER})(?:(?P<step>[-+]{_NUMBER})?x(?P<times>\d+))?", re.ASCII)
 _GAP: Final = re.compile(r"_(?:x(\d+))?", re.ASCII)
 _LABEL: Final = re.compile(
     r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')\s*", re.ASCII

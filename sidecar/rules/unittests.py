@@ -67,7 +67,8 @@ class TestGroup(_Part):
     @property
     def last(self) -> float:
         """The latest time that is looked at."""
-        return max((test.eval_time for test in (*self.alert_rule_test, *self.promql_expr_test)), default=0.0)
+        alerts = [test.eval_time for test in self.alert_rule_test]
+        return max(alerts + [test.eval_time for test in self.promql_expr_test], default=0.0)
 
 
 class TestFile(_Part):
@@ -122,7 +123,7 @@ def run(tests: TestFile, document: Document, rules: RuleSet) -> list[Failure]:
 def _texts(value: Any, document: Document, path: str = "") -> Any:
     """*value* with labels, annotations, expressions and series as text as they were written: `code: 529`."""
     if isinstance(value, dict):
-        out = {}
+        out: dict[str, Any] = {}
         for key, child in value.items():
             place = f"{path}.{key}" if path else key
             if key in ("exp_labels", "exp_annotations", "external_labels") and isinstance(child, dict):

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from sidecar.model.alerts import Alert
+from sidecar.model.samples import STALE
 from sidecar.rules.compiled import Alerting, Group, RuleSet
 from sidecar.rules.engine import Engine, Turn
 from sidecar.rules.files import Source, load_rules
@@ -45,8 +46,6 @@ class World:
 
     def put(self, name: str, at: float, value: float | None) -> None:
         """Set the series *name*, written as `x{a="b"}`."""
-        from sidecar.model.samples import STALE
-
         self.samples.add(series(name), round(at * 1000), STALE if value is None else value)
 
     def emit(self, batch: Any) -> None:

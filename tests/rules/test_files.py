@@ -1,9 +1,11 @@
 """Rule files: Prometheus' format with our fields, every mistake at once."""
+# ruff: noqa: E501 -- a table of mistakes is read one case a line
+
+from typing import Any
 
 import pytest
 
 from sidecar.model.errors import ConfigError
-from sidecar.model.labels import Labels
 from sidecar.rules.files import Source, load_rules
 from sidecar.rules.model import Override
 from sidecar.yamlfile import load
@@ -35,7 +37,7 @@ groups:
 """
 
 
-def problems(text: str, overrides: dict | None = None, channels: set[str] | None = None) -> list[str]:
+def problems(text: str, overrides: dict[str, Any] | None = None, channels: set[str] | None = None) -> list[str]:
     place = load("rules:\n  - file: rules.yml\n    override:\n      Errors:\n        for: 5s\n", "sidecar.yml")
     given = {name: Override.model_validate(value) for name, value in (overrides or {}).items()}
     with pytest.raises(ConfigError) as caught:
@@ -104,7 +106,7 @@ def rule(**fields: object) -> str:
         pytest.param(rule(alert="A"), "rules.yml:5: groups[0].rules[0].expr: is missing", id="no expression"),
         pytest.param(rule(alert="A", expr="x", fro="5m"), "rules.yml:7: groups[0].rules[0].fro: unknown key; did you mean 'for'?", id="a slip in a rule"),
         pytest.param(rule(alert="A", expr="x", **{"for": "5"}), "rules.yml:7: groups[0].rules[0].for: got 5, expected a duration", id="for without a unit"),
-        pytest.param(rule(alert="A", expr="sum(x", ), "rules.yml:6: groups[0].rules[0].expr: ", id="broken PromQL"),
+        pytest.param(rule(alert="A", expr="sum(x"), "rules.yml:6: groups[0].rules[0].expr: ", id="broken PromQL"),
         pytest.param(rule(alert="A", expr="nosuch(x)"), "nosuch", id="an unknown function is named"),
         pytest.param(rule(alert="A", expr="x[5m]"), "yields a matrix, expected an instant vector", id="a range vector"),
         pytest.param(rule(alert="A", expr="x", labels="{alertname: b}"), "labels.alertname: got the label name", id="alertname"),
