@@ -4,6 +4,9 @@
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidecar.model.errors import ConfigError
 from sidecar.rules.files import Source, load_rules
@@ -254,3 +257,26 @@ def test_equal_texts_are_equal_rules():
 def test_how_long_a_rule_takes_to_settle(expr, seconds):
     """After a restart a rule is settled when the samples reach back over its ranges."""
     assert alerting(expr).settling == seconds
+
+
+LEAVES = st.sampled_from([None, 5, 1.5, True, "x > 1", "5m", "{{ $value }}", "sum(", "${a}", "g", "keep", ""])
+KEYS = st.sampled_from(
+    ["groups", "name", "rules", "alert", "record", "expr", "for", "labels", "annotations", "vars", "channels", "a",
+     "interval", "limit", "severity", "runbook", "samples", "min_samples", "on_no_data", "cooldown"]
+)  # fmt: skip
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
+RULE = st.dictionaries(KEYS, VALUES, max_size=6).map(lambda rule: {"alert": "A", "expr": "x > 1"} | rule)
+GROUP = st.dictionaries(KEYS, VALUES, max_size=4).flatmap(
+    lambda group: st.lists(RULE | VALUES, max_size=3).map(lambda rules_: {"name": "g"} | group | {"rules": rules_})
+)
+
+
+@given(VALUES | st.lists(GROUP | VALUES, max_size=3).map(lambda groups: {"groups": groups}))
+def test_any_file_is_rules_or_a_config_error(value):
+    """Whatever a rule file holds, reading it ends in rules or in mistakes."""
+    try:
+        found = load_rules([Source((("rules.yml", yaml.safe_dump(value)),))], channels={"slack"})
+    except ConfigError:
+        return
+
+    assert found.reach >= 0

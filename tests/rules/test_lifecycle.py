@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from sidecar.rules.lifecycle import MAX_SEEN, RETENTION, worse
 from tests.rules.helpers import World, brief, rules
 
 
-def world(expr: str = "x > 1", **fields: object) -> World:
+def world(expr: str = "x > 1", **fields: Any) -> World:
     return World(rules({"alert": "A", "expr": expr, **fields}))
 
 
@@ -132,7 +133,7 @@ def test_the_peak_is_on_the_side_of_the_comparison(condition, before, value, exp
 class TestNoData:
     """What it means when something that was there is not."""
 
-    def gone(self, **fields: object) -> World:
+    def gone(self, **fields: Any) -> World:
         """An alert fires for job a; b is fine; then a has no data any more."""
         w = world(**fields)
         w.put('x{job="a"}', 1000, 2)
@@ -264,7 +265,7 @@ class TestFewData:
 
     EXPR = "histogram_quantile(0.95, sum by (le) (rate(x_bucket[5m]))) > 1"
 
-    def traffic(self, per_tick: float, slow: bool, **fields: object) -> World:
+    def traffic(self, per_tick: float, slow: bool, **fields: Any) -> World:
         w = world(self.EXPR, **fields)
         w.engine.started = 0.0
         for i in range(21):
@@ -319,7 +320,7 @@ class TestErrors:
 
     EXPR = "x * on (job) group_left y > 1"
 
-    def broken(self, **fields: object) -> World:
+    def broken(self, **fields: Any) -> World:
         """An alert fires; then the right side has two elements for one."""
         w = world(self.EXPR, **fields)
         w.put('x{job="a",i="1"}', 1000, 2)
