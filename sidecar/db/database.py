@@ -31,7 +31,7 @@ class Database:
     30 s: announcing beats remembering. *on_writable* hears of each change. *rebuild* writes into a connection what
     the daemon knows by itself, for a disk that cannot even be read; it is called on the database's thread.
 
-    `turn` is held from reading the alert book until what follows from it is committed and applied.
+    `lock` is held from reading the alert book until what follows from it is committed and applied.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class Database:
         rebuild: Callable[[sqlite3.Connection], None] = lambda _: None,
     ) -> None:
         self.path = Path(path) if path else None
-        self.turn = asyncio.Lock()
+        self.lock = asyncio.Lock()
         self.writable = True
         self.on_writable = on_writable
         self.rebuild = rebuild
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
-        self._lock: FileLock | None = None
+        self._file_lock: FileLock | None = None
         self._connection: sqlite3.Connection | None = None
         self._broken = False  # the file is to be moved aside before it is written again
         self._read = False  # what the file held is known in memory
@@ -91,7 +91,7 @@ class Database:
             return
         now = self._clock.time()
         try:
-            self._lock = FileLock.take(self.path, now)
+            self._file_lock = FileLock.take(self.path, now)
             self._connection = files.open_file(self.path, now)
         except (sqlite3.Error, OSError) as exc:
             if isinstance(exc, sqlite3.Error) and not is_storage(exc):
@@ -151,7 +151,7 @@ class Database:
         file: sqlite3.Connection | None = None
         try:
             now = self._clock.time()
-            self._lock = self._lock or FileLock.take(self.path, now)
+            self._file_lock = self._file_lock or FileLock.take(self.path, now)
             if self._broken and self.path.exists():
                 files.move_aside(self.path, now)
             self._broken = False
@@ -172,9 +172,9 @@ class Database:
                 self._move_to_file()  # the last chance
             _close(self._connection)
             self._connection = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        if self._file_lock is not None:
+            self._file_lock.release()
+            self._file_lock = None
 
     def _set_writable(self, *, writable: bool, reason: str = "") -> None:
         self.writable = writable

@@ -1,0 +1,268 @@
+"""Hands what is in the outbox to the channels, each message until it is there or dead."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+import structlog
+
+from sidecar.alerts.record import Record
+from sidecar.channels import Channel, DeliveryError, SendContext
+from sidecar.clock import Clock
+from sidecar.db import Database, outbox
+from sidecar.model.families import (
+    NOTIFICATION_FAILURES,
+    NOTIFICATION_LATENCY,
+    NOTIFICATIONS,
+    OUTBOX_AGE,
+    OUTBOX_DEPTH,
+)
+from sidecar.model.labels import Labels
+from sidecar.model.notifications import Notification, NotifyKind
+from sidecar.model.samples import Batch, Emit, Update
+from sidecar.secrets import redact
+from sidecar.services.pace import Pace
+
+log = structlog.get_logger(__name__)
+
+SOURCE: Final = "delivery"
+GRACE: Final = 5.0
+"""Seconds that running attempts get to end when the service is stopped."""
+LOOK: Final = 60.0
+"""Seconds after which a channel looks into the outbox, even if nobody says that something is there."""
+REPORT: Final = 15.0
+"""Seconds between two looks at how much waits."""
+TOO_OLD: Final = "too old"
+
+
+class Result(StrEnum):
+    """What became of a message at last."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"  # an opening or reminder that is not tried any more
+    LOST = "lost"  # a resolve that is not: the channel goes on believing that something fires
+
+
+class OnDead(Protocol):
+    """Hears that a message is not tried any more; answers with the records that changed by it.
+
+    It is called with the database's lock held, and its answer is written in the same transaction.
+    """
+
+    def __call__(self, notification: Notification, /, *, maybe: bool) -> Iterable[Record]: ...
+
+
+def _no_records(_: Notification, /, *, maybe: bool) -> Iterable[Record]:  # noqa: ARG001 -- as OnDead has it
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt."""
+
+    text: str = ""
+    reason: str = ""  # a word for the metric; empty when it was delivered
+    retryable: bool = False
+    maybe: bool = False
+    partly: bool = False
+    retry_after: float | None = None
+
+
+class Delivery:
+    """Works for *channels* until it is cancelled: one worker each, so that a slow one holds back no other.
+
+    *chance* gives random numbers in [0, 1). *paces* are circuit breakers and back-offs by channel, which outlive a
+    reload for channels that stay equal. *turned* is called every few seconds, for whoever watches over the services.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        channels: Mapping[str, Channel],
+        ctx: SendContext,
+        clock: Clock,
+        *,
+        emit: Emit,
+        chance: Callable[[], float],
+        on_dead: OnDead = _no_records,
+        paces: Mapping[str, Pace] | None = None,
+        turned: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._channels = dict(channels)
+        self._ctx = ctx
+        self._clock = clock
+        self._emit = emit
+        self._on_dead = on_dead
+        self._turned = turned
+        self.paces = {name: (paces or {}).get(name) or Pace(chance) for name in channels}
+        self._wakes = {name: asyncio.Event() for name in channels}
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Something was put into the outbox."""
+        for wake in self._wakes.values():
+            wake.set()
+
+    async def run(self) -> None:
+        """Deliver for ever.
+
+        When cancelled, running attempts get a few seconds to end; one that is cut off stays `maybe`.
+        """
+        self._stopping = False
+        results = [Labels(channel=name, result=result.value) for name in self._channels for result in Result]
+        self._count(*(Update(NOTIFICATIONS, 0.0, labels) for labels in results))
+        watch = asyncio.create_task(self._watch())
+        workers = [asyncio.create_task(self._serve(channel)) for channel in self._channels.values()]
+        try:
+            done, _ = await asyncio.wait([watch, *workers], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a service's own crash ends the process
+        finally:
+            await self._stop(watch, workers)
+
+    async def _stop(self, watch: "asyncio.Task[None]", workers: Iterable["asyncio.Task[None]"]) -> None:
+        self._stopping = True
+        self.wake()
+        watch.cancel()
+        tasks = [watch, *workers]
+        try:
+            await asyncio.wait(tasks, timeout=GRACE)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        """How much waits; and what waits for channels that nobody serves any more grows old."""
+        while True:
+            for name in (await self._database.run(outbox.depths)).keys() - self._channels.keys():
+                await self._bury_old(name)
+            await self._report()
+            self._turned()
+            await asyncio.sleep(REPORT)
+
+    async def _serve(self, channel: Channel) -> None:
+        wake, pace = self._wakes[channel.name], self.paces[channel.name]
+        while not self._stopping:
+            wake.clear()
+            await self._bury_old(channel.name)
+            ids = await self._database.run(outbox.heads, channel.name)
+            now = self._clock.monotonic()
+            id_, due = pace.choose(ids, now)
+            if id_ is not None:
+                await self._attempt(channel, pace, id_)
+                await self._report()
+            elif not self._stopping:
+                await _wait(wake, LOOK if due is None else min(LOOK, due - now))
+
+    async def _attempt(self, channel: Channel, pace: Pace, id_: str) -> None:
+        row = await self._database.run(outbox.begin, id_)
+        if row is None:
+            return  # joined with another one meanwhile
+        outcome = await self._send(channel, row.notification)
+        now = self._clock.time()
+        if not outcome.reason or (row.partly and not outcome.retryable):
+            pace.answered(id_)
+            await self._finish(row, now, outcome.text)
+            return
+        self._count(Update(NOTIFICATION_FAILURES, 1.0, Labels(channel=channel.name, reason=outcome.reason)))
+        facts = {"channel": channel.name, "id": id_, "attempt": row.attempts + 1, "error": outcome.text}
+        if not outcome.retryable:
+            pace.answered(id_)
+            log.error("notification.refused", kind=row.notification.kind.value, **facts)
+            async with self._database.lock:
+                await self._bury(row, now, outcome.text, maybe=row.maybe or outcome.maybe)
+            return
+        monotonic = self._clock.monotonic()
+        again = pace.failed(id_, monotonic, outcome.retry_after, alone=outcome.partly)
+        log.warning("notification.failed", reason=outcome.reason, again_in=round(again - monotonic, 1), **facts)
+        await self._database.run(outbox.failed, row, now, outcome.text, maybe=outcome.maybe, partly=outcome.partly)
+
+    async def _send(self, channel: Channel, notification: Notification) -> Outcome:
+        """One attempt; whatever the channel does, it ends in time and in an Outcome."""
+        try:
+            async with asyncio.timeout(channel.timeout):
+                text = await channel.send(notification, self._ctx)
+            return Outcome(redact(text or ""))
+        except DeliveryError as exc:
+            reason = "refused" if not exc.retryable else "unanswered" if exc.maybe else "failed"
+            return Outcome(redact(str(exc)), reason, exc.retryable, exc.maybe, exc.partly, exc.retry_after)
+        except TimeoutError:
+            text = f"no answer within {channel.timeout:g} s"
+            return Outcome(text, "timeout", retryable=True, maybe=True)
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return self._crashed(channel, notification, exc)
+        except Exception as exc:  # noqa: BLE001 -- the plug-in boundary: its crash is a failed delivery
+            return self._crashed(channel, notification, exc)
+
+    def _crashed(self, channel: Channel, notification: Notification, exc: BaseException) -> Outcome:
+        log.error("channel.crashed", channel=channel.name, type=channel.type, id=notification.id, exc_info=exc)
+        text = redact(f"the channel crashed: {type(exc).__name__}: {exc}")
+        return Outcome(text, "crash", retryable=True, maybe=True)  # nobody knows how far it came
+
+    async def _finish(self, row: outbox.Row, now: float, text: str) -> None:
+        """The channel has it."""
+        await self._database.run(outbox.delivered, row, now, text)
+        notification = row.notification
+        took = max(0.0, now - notification.created_at)
+        labels = Labels(channel=notification.channel)
+        self._count(
+            Update(NOTIFICATIONS, 1.0, labels.with_(result=Result.DELIVERED.value)),
+            Update(NOTIFICATION_LATENCY, took, labels),
+        )
+        log.info(
+            "notification.delivered",
+            channel=notification.channel,
+            id=row.id,
+            kind=notification.kind.value,
+            attempt=row.attempts + 1,
+            after=round(took, 3),
+        )
+
+    async def _bury_old(self, channel: str) -> None:
+        if not await self._database.run(outbox.expired, channel, self._clock.time()):
+            return
+        async with self._database.lock:
+            now = self._clock.time()
+            for row in await self._database.run(outbox.expired, channel, now):
+                if row.partly:
+                    await self._finish(row, now, "given up for the other recipients")
+                else:
+                    log.error("notification.expired", channel=channel, id=row.id, attempts=row.attempts)
+                    await self._bury(row, now, TOO_OLD, maybe=row.maybe)
+
+    async def _bury(self, row: outbox.Row, now: float, reason: str, *, maybe: bool) -> None:
+        """Not tried any more; the caller holds the database's lock, since what is decided depends on it."""
+        notification = row.notification
+        changed = tuple(self._on_dead(notification, maybe=maybe))
+        await self._database.run(outbox.bury, row, now, reason, maybe=maybe, changed=changed)
+        ends = notification.kind in (NotifyKind.RESOLVE, NotifyKind.CLOSED)
+        result = Result.LOST if ends else Result.FAILED
+        self._count(Update(NOTIFICATIONS, 1.0, Labels(channel=notification.channel, result=result.value)))
+
+    async def _report(self) -> None:
+        depths = await self._database.run(outbox.depths)
+        now = self._clock.time()
+        updates = []
+        for name in sorted(self._channels.keys() | depths.keys()):
+            depth, labels = depths.get(name), Labels(channel=name)
+            updates.append(Update(OUTBOX_DEPTH, depth.rows if depth else 0, labels))
+            updates.append(Update(OUTBOX_AGE, max(0.0, now - depth.since) if depth else 0.0, labels))
+        self._emit(Batch(SOURCE, now, tuple(updates), write=False, whole=True))
+
+    def _count(self, *updates: Update) -> None:
+        self._emit(Batch(SOURCE, self._clock.time(), updates, write=False, whole=False))
+
+
+async def _wait(wake: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    except TimeoutError:
+        pass
