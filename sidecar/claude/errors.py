@@ -1,205 +1,306 @@
-"""What went wrong: one word, whose fault it is, whether trying again helps, and what to do."""
+"""What a failed request means: in one word, whose fault it is, and what to do next."""
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sidecar.claude import _words
-from sidecar.claude._json import mapping, read_object, text
-from sidecar.claude._words import ErrorType, Fault
-from sidecar.claude.retry import retry_after
 
-__all__ = ["ErrorType", "Failure", "Fault", "Outcome", "classify", "failure", "of_stream_error", "outcome"]
+class ErrorType(StrEnum):
+    """Every word that may stand in the label `error_type`."""
+
+    # What the API says.
+    THROTTLED = "throttled"
+    OVERLOADED = "overloaded"
+    SPEND_CAP = "spend_cap"
+    AUTH = "auth"
+    PERMISSION = "permission"
+    NOT_FOUND = "not_found"
+    BAD_REQUEST = "bad_request"
+    TOO_LARGE = "too_large"
+    CONTEXT_EXCEEDED = "context_exceeded"
+    SERVER_ERROR = "server_error"
+    NOT_JSON = "not_json"  # something in between has answered
+    # What a stream does after its 200.
+    STALLED = "stalled"  # no bytes
+    PING_ONLY = "ping_only"  # no content
+    TRUNCATED = "truncated"  # no end
+    STREAM_ERROR = "stream_error"
+    # What the network does.
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    # What a check of ours finds.
+    ASSERTION = "assertion"
+    EXIT_CODE = "exit_code"
+    INTERNAL = "internal"  # the check's own code has failed
+
+
+class Fault(StrEnum):
+    """Whose it is to mend."""
+
+    OUR_REQUEST = "our_request"
+    OUR_KEY = "our_key"
+    OUR_ACCOUNT = "our_account"
+    GATEWAY = "gateway"
+    NETWORK = "network"
+    PROVIDER = "provider"
 
 
 class Outcome(StrEnum):
-    """How a request ended: the label `outcome`."""
+    """How a request ended, in the label `outcome`."""
 
     OK = "ok"
-    FAILED = "failed"  # an outage for whoever asked
-    REFUSED = "refused"  # turned away for the request, the key, the account or a limit of it
+    FAILED = "failed"
+    REFUSED = "refused"  # turned down for what is ours: the request, the key, the account, the quota
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request without success.
-
-    `message` is for a person, in one line, and holds no credential; `retry_after` is in seconds, None when nobody said;
-    `request_id` is what the provider's support asks for, empty when the API has not answered.
-    """
+    """One failed request. `message` quotes the API, bounded but otherwise as it came."""
 
     error_type: ErrorType
     message: str
     fault: Fault
     retryable: bool
-    retry_after: float | None
-    next_step: str
+    retry_after: float | None = None  # seconds
+    next_step: str = ""
+    api_type: str = ""  # the API's own error.type and error_code, as evidence
+    error_code: str = ""
     request_id: str = ""
 
     @property
     def outcome(self) -> Outcome:
-        """Failed or refused."""
         return outcome(self.error_type)
 
 
-_SHOWN: Final = 300
-_CREDENTIAL: Final = re.compile(
-    r"(?i)\b(sk-[\w-]{6,}|(?:bearer|basic)\s+(?=\S*\d)[\w.~+/=-]{8,}|eyJ[\w-]{8,}[\w.-]*|AKIA\w{12,})"
+_REFUSED: Final = frozenset(
+    {
+        ErrorType.THROTTLED,
+        ErrorType.SPEND_CAP,
+        ErrorType.AUTH,
+        ErrorType.PERMISSION,
+        ErrorType.NOT_FOUND,
+        ErrorType.BAD_REQUEST,
+        ErrorType.TOO_LARGE,
+        ErrorType.CONTEXT_EXCEEDED,
+    }
 )
-_SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 def outcome(error_type: str) -> Outcome:
-    """The outcome of a request with the word *error_type*; an empty one is success."""
+    """The outcome of a request that ended with *error_type*; the empty word is none."""
     if not error_type:
         return Outcome.OK
-    return Outcome.REFUSED if error_type in _words.REFUSED else Outcome.FAILED
-
-
-def failure(error_type: str, message: str, *, fault: Fault | None = None, retry_after: float | None = None) -> Failure:
-    """A failure that no answer told: what is known of any word, such as `dns` or `stalled`."""
-    word = ErrorType(error_type)
-    known = _words.ABOUT[word]
-    return Failure(word, _line(message), fault or known.fault, known.retryable, retry_after, known.next_step)
+    return Outcome.REFUSED if error_type in _REFUSED else Outcome.FAILED
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """What an answer without success means.
-
-    The body's `error_code` and `type` decide. The status is asked only where the body names a type that nobody knows;
-    a body that is no error of the API comes from something in between, and is `not_json` whatever its status.
-    """
-    answer = read_object(body)
-    lower = {name.lower(): value for name, value in headers.items()}
-    foreign = _foreign(lower, answer)
-    if foreign is not None:
-        found = failure(foreign[0], f"HTTP {status}, {foreign[1]}", retry_after=retry_after(lower))
-    elif answer is None or not _is_error(answer):
-        found = _not_ours(status, lower, body, answer)
-    else:
-        found = _error(status, lower, mapping(answer["error"]))
-    request_id = lower.get("request-id") or text((answer or {}).get("request_id"))
-    found = replace(found, request_id=_line(request_id)[:80])
-    return _hinted(found, lower.get("x-should-retry"))
-
-
-def of_stream_error(data: Mapping[str, Any]) -> Failure:
-    """What an `error` event means that came after the 200; a type that nobody knows is `stream_error`.
-
-    There are no headers to ask, so that a rate limit is `throttled` unless its code says more.
-    """
-    return _error(200, {}, mapping(data.get("error")))
-
-
-def _error(status: int, headers: Mapping[str, str], error: Mapping[str, Any]) -> Failure:
-    """The API's own error object, or one of its form."""
-    type_, said = text(error.get("type")), text(error.get("message"))
-    code = text(mapping(error.get("details")).get("error_code"))
-    word, fault = _words.CODES.get(code) or _typed(type_, said, status, headers)
-    where = "in the stream" if status == 200 else f"HTTP {status}"
-    names = "/".join(name for name in (type_, code) if name) or "an error without a type"
-    found = failure(
-        word, f"{where}, {names}: {said}" if said else f"{where}, {names}", retry_after=retry_after(headers)
+    """What an answer means that is no success: by the API's own words, by its status only where they say nothing."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    found = _error(body)
+    request_id = lowered.get("request-id", "")
+    if found is None:
+        return _not_the_api(status, lowered, request_id)
+    error, outer = found
+    code = _code(error)
+    api_type = _text(error, "type")
+    word, fault, retryable = _meaning(status, api_type, code, _text(error, "message"), lowered)
+    said = _text(error, "message")[:_LONGEST] or "no message"
+    return Failure(
+        word,
+        f"HTTP {status} {code or api_type or 'without a type'}: {said}",
+        fault,
+        retryable,
+        _retry_after(lowered) if retryable else None,
+        _NEXT.get(code) or _NEXT[word],
+        api_type,
+        code,
+        request_id or _text(outer, "request_id"),
     )
-    known = fault if fault is not None else found.fault
-    step = _words.NEXT_STEPS.get(code, found.next_step)
-    if word is ErrorType.BAD_REQUEST and said.startswith(_words.CORS):
-        step = "Send no Origin header: the API takes no requests from browsers' pages."
-    if word is ErrorType.SPEND_CAP and _words.SELF_LIMIT.search(said):
-        step = _words.RAISE_OWN_LIMIT
-    return replace(found, fault=known, next_step=step, retryable=found.retryable or type_ == "conflict_error")
 
 
-def _typed(type_: str, said: str, status: int, headers: Mapping[str, str]) -> tuple[ErrorType, Fault | None]:
-    """The word for an error by its type; the message only tells apart what the API gives one type and no code."""
-    match type_:
-        case "invalid_request_error":
-            return _words.by_message(said), None
-        case "authentication_error" if said.startswith(_words.CORS):
-            return ErrorType.BAD_REQUEST, None
-        case "rate_limit_error":
-            return (ErrorType.THROTTLED if status == 200 or _is_passing(headers) else ErrorType.SPEND_CAP), None
-        case _ if type_ in _words.TYPES:
-            return _words.TYPES[type_], None
-        case _ if status == 200:
-            return ErrorType.STREAM_ERROR, None
+def classify_event(error: Any, request_id: str = "") -> Failure:
+    """What an error means that comes in a stream, after its 200: *error* is the `error` of the event's data."""
+    error = error if isinstance(error, Mapping) else {}
+    api_type, code = _text(error, "type"), _code(error)
+    word, fault, retryable = ErrorType.STREAM_ERROR, Fault.PROVIDER, True
+    if code in _CODES or api_type in _TYPES:
+        # The headers of the 200 say nothing about what came after it, so a limit is a limit of the rate.
+        word, fault, retryable = _meaning(200, api_type, code, _text(error, "message"), {"retry-after": ""})
+    said = _text(error, "message")[:_LONGEST] or "no message"
+    message = f"{code or api_type or 'an error without a type'} inside the stream, after HTTP 200: {said}"
+    return Failure(word, message, fault, retryable, None, _NEXT.get(code) or _NEXT[word], api_type, code, request_id)
+
+
+def not_the_api(status: int, headers: Mapping[str, str]) -> Failure:
+    """An answer in which the API's JSON was expected and something else stood."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return _not_the_api(status, lowered, lowered.get("request-id", ""))
+
+
+_LONGEST: Final = 300  # characters of the API's message that are repeated
+
+_Meaning = tuple[ErrorType, Fault, bool]
+
+_CODES: Final[Mapping[str, _Meaning]] = {
+    "ramp_limit_exceeded": (ErrorType.THROTTLED, Fault.OUR_ACCOUNT, True),
+    "enforced_spend_limit_reached": (ErrorType.SPEND_CAP, Fault.OUR_ACCOUNT, False),
+    "contract_spend_limit_reached": (ErrorType.SPEND_CAP, Fault.OUR_ACCOUNT, False),
+    "linked_organization_spend_limit_reached": (ErrorType.SPEND_CAP, Fault.OUR_ACCOUNT, False),
+    "linked_organization_billing_unavailable": (ErrorType.SPEND_CAP, Fault.OUR_ACCOUNT, False),
+    "organization_on_hold": (ErrorType.PERMISSION, Fault.OUR_ACCOUNT, False),
+    "cmek_key_disabled": (ErrorType.PERMISSION, Fault.OUR_ACCOUNT, False),
+    "cmek_key_network_blocked": (ErrorType.PERMISSION, Fault.OUR_ACCOUNT, False),
+    "cmek_key_unreachable": (ErrorType.SERVER_ERROR, Fault.OUR_ACCOUNT, True),
+    "cmek_context_unavailable": (ErrorType.SERVER_ERROR, Fault.OUR_ACCOUNT, True),
+    "compaction_unavailable": (ErrorType.OVERLOADED, Fault.PROVIDER, True),
+    "claude_code_version_too_old": (ErrorType.BAD_REQUEST, Fault.OUR_REQUEST, False),
+    "claude_code_key_creator_not_member": (ErrorType.AUTH, Fault.OUR_KEY, False),
+    "request_body_too_large_after_decoding": (ErrorType.TOO_LARGE, Fault.OUR_REQUEST, False),
+}
+
+_TYPES: Final[Mapping[str, _Meaning]] = {
+    "invalid_request_error": (ErrorType.BAD_REQUEST, Fault.OUR_REQUEST, False),
+    "authentication_error": (ErrorType.AUTH, Fault.OUR_KEY, False),
+    "billing_error": (ErrorType.SPEND_CAP, Fault.OUR_ACCOUNT, False),
+    "permission_error": (ErrorType.PERMISSION, Fault.OUR_KEY, False),
+    "not_found_error": (ErrorType.NOT_FOUND, Fault.OUR_REQUEST, False),
+    "request_too_large": (ErrorType.TOO_LARGE, Fault.OUR_REQUEST, False),
+    "rate_limit_error": (ErrorType.THROTTLED, Fault.OUR_ACCOUNT, True),
+    "timeout_error": (ErrorType.TIMEOUT, Fault.PROVIDER, True),
+    "api_error": (ErrorType.SERVER_ERROR, Fault.PROVIDER, True),
+    "overloaded_error": (ErrorType.OVERLOADED, Fault.PROVIDER, True),
+    "conflict_error": (ErrorType.BAD_REQUEST, Fault.OUR_REQUEST, True),
+    "memory_precondition_failed_error": (ErrorType.BAD_REQUEST, Fault.OUR_REQUEST, False),
+    "memory_path_conflict_error": (ErrorType.BAD_REQUEST, Fault.OUR_REQUEST, False),
+}
+
+# For an error in the API's shape whose type nobody has told us about: the list is open by policy.
+_STATUSES: Final[Mapping[int, _Meaning]] = {
+    401: (ErrorType.AUTH, Fault.OUR_KEY, False),
+    402: (ErrorType.SPEND_CAP, Fault.OUR_ACCOUNT, False),
+    403: (ErrorType.PERMISSION, Fault.OUR_KEY, False),
+    404: (ErrorType.NOT_FOUND, Fault.OUR_REQUEST, False),
+    408: (ErrorType.TIMEOUT, Fault.GATEWAY, True),
+    413: (ErrorType.TOO_LARGE, Fault.OUR_REQUEST, False),
+    429: (ErrorType.THROTTLED, Fault.OUR_ACCOUNT, True),
+    499: (ErrorType.TIMEOUT, Fault.GATEWAY, True),  # a gateway that saw its client hang up
+    502: (ErrorType.SERVER_ERROR, Fault.GATEWAY, True),
+    504: (ErrorType.TIMEOUT, Fault.PROVIDER, True),
+    529: (ErrorType.OVERLOADED, Fault.PROVIDER, True),
+}
+
+# These have no code of their own, and no other mark than their words.
+_OWN_LIMIT: Final = re.compile(r"reached your specified\b[^.]*\busage limits?|credit balance is too low", re.IGNORECASE)
+_TOO_LONG: Final = re.compile(r"prompt is too long|context (?:window|limit)|exceeds? .*\bcontext\b", re.IGNORECASE)
+_BROWSER: Final = "CORS requests are not allowed"
+
+_NEXT: Final[Mapping[str, str]] = {
+    ErrorType.THROTTLED: "Wait as long as retry-after says, spread requests, or ask for a higher limit.",
+    "ramp_limit_exceeded": "Usage grows too fast: raise it more slowly.",
+    ErrorType.OVERLOADED: "Claude lacks capacity for this model; not your quota. Back off, or route to another model.",
+    ErrorType.SPEND_CAP: "Raise the limit or buy credit in the Claude Console (Settings, Limits and Billing).",
+    "enforced_spend_limit_reached": "The month's limit is used up: raise it in the Console, or wait for the 1st, UTC.",
+    "contract_spend_limit_reached": "The contract's limit is used up: talk to your account team.",
+    ErrorType.AUTH: "Check in the Console whether the key was revoked or has expired, and put a valid one here.",
+    ErrorType.PERMISSION: "Check what the key's workspace may use: models, regions, features.",
+    "organization_on_hold": "The organization is on hold: read the message, and appeal where it says.",
+    "cmek_key_disabled": "Enable the customer-managed encryption key.",
+    "cmek_key_network_blocked": "Let the API reach the customer-managed encryption key.",
+    ErrorType.NOT_FOUND: "Check the model's id (unknown or retired?) and the path of the base URL.",
+    ErrorType.BAD_REQUEST: "Correct the request: the message names the field.",
+    ErrorType.TOO_LARGE: "Send a smaller request: 32 MB is the most, less behind other clouds.",
+    ErrorType.CONTEXT_EXCEEDED: "Send a shorter prompt: it does not fit the model's window.",
+    ErrorType.SERVER_ERROR: "See https://status.claude.com; quote the request id to the provider.",
+    ErrorType.NOT_JSON: "Look at the proxy or load balancer between here and the API: it has answered, not the API.",
+    ErrorType.TIMEOUT: "Stream long answers, and look at what limits time between here and the API.",
+    ErrorType.STREAM_ERROR: "See https://status.claude.com; quote the request id to the provider.",
+}
+
+
+def _meaning(status: int, api_type: str, code: str, message: str, headers: Mapping[str, str]) -> _Meaning:
+    if code in _CODES:
+        return _CODES[code]
+    meaning = _TYPES.get(api_type) or _STATUSES.get(status)
+    if meaning is None:
+        ours = 400 <= status < 500
+        word = ErrorType.BAD_REQUEST if ours else ErrorType.SERVER_ERROR
+        meaning = (word, Fault.OUR_REQUEST if ours else Fault.PROVIDER, not ours)
+    match meaning[0]:
+        case ErrorType.THROTTLED if api_type == "rate_limit_error" and not _passes(headers):
+            return ErrorType.SPEND_CAP, Fault.OUR_ACCOUNT, False
+        case ErrorType.BAD_REQUEST if _OWN_LIMIT.search(message):
+            return ErrorType.SPEND_CAP, Fault.OUR_ACCOUNT, False
+        case ErrorType.BAD_REQUEST if status == 413:
+            return ErrorType.TOO_LARGE, Fault.OUR_REQUEST, False
+        case ErrorType.BAD_REQUEST if _TOO_LONG.search(message):
+            return ErrorType.CONTEXT_EXCEEDED, Fault.OUR_REQUEST, False
+        case ErrorType.AUTH if message.startswith(_BROWSER):
+            return ErrorType.BAD_REQUEST, Fault.OUR_REQUEST, False
         case _:
-            # Whoever answers with a type that the API does not have is likely not the API.
-            from_api = "request-id" in headers or status in _words.ASKED_WRONGLY
-            return _words.by_status(status), None if from_api else Fault.GATEWAY
+            return meaning
 
 
-def _is_passing(headers: Mapping[str, str]) -> bool:
-    """Whether a 429 is a rate limit. A spend limit has no `retry-after`, because waiting does not help."""
-    hint = headers.get("x-should-retry", "").strip().lower()
-    if hint in ("true", "false"):
-        return hint == "true"
-    if "retry-after" in headers or "retry-after-ms" in headers:
+def _passes(headers: Mapping[str, str]) -> bool:
+    """Whether a 429 is over some day soon: a spent budget alone comes without a hint when to ask again."""
+    if "retry-after" in headers or "retry-after-ms" in headers or headers.get("x-should-retry") == "true":
         return True
-    # Gateways drop `retry-after`: then a limit that is used up still tells which of the two it is.
+    # A gateway that drops retry-after may still show which limit was hit.
     return any(
-        (name.endswith("-remaining") or name.startswith("x-ratelimit-remaining")) and value.strip() == "0"
+        name.startswith("anthropic-ratelimit-") and name.endswith("-remaining") and value.strip() == "0"
         for name, value in headers.items()
-    ) or (headers.get("anthropic-ratelimit-unified-status", "allowed") != "allowed")
-
-
-def _foreign(headers: Mapping[str, str], answer: Mapping[str, Any] | None) -> tuple[ErrorType, str] | None:
-    """An error in AWS' or Google's form: its word, and what it says."""
-    name = headers.get("x-amzn-errortype", "")
-    said = ""
-    if answer is not None:
-        inner = mapping(answer.get("error"))
-        name = name or text(answer.get("__type")) or ("" if "type" in inner else text(inner.get("status")))
-        said = text(answer.get("message")) or text(answer.get("Message")) or text(inner.get("message"))
-    name = name.partition(":")[0].rpartition("#")[2].strip()
-    word = _words.CLOUDS.get(name)
-    return None if word is None else (word, f"{name}: {said}" if said else name)
-
-
-def _is_error(answer: Mapping[str, Any]) -> bool:
-    error = mapping(answer.get("error"))
-    return isinstance(error.get("type"), str) or isinstance(error.get("message"), str)
-
-
-def _not_ours(status: int, headers: Mapping[str, str], body: bytes, answer: Mapping[str, Any] | None) -> Failure:
-    """An answer by something in front of the API: a gateway, a proxy, a captive portal."""
-    kind = "JSON of another form" if answer is not None else _kind(headers, body)
-    server = headers.get("server", "").strip()
-    by = f" by {server}" if server else ""
-    excerpt = body[:400].decode("utf-8", "replace").strip()
-    message = f"HTTP {status}{by}, {kind}; expected the API's JSON" + (
-        f"; it begins with: {excerpt}" if excerpt else ""
     )
-    word = _words.IN_BETWEEN.get(status, ErrorType.NOT_JSON)
-    fault = Fault.NETWORK if 200 <= status < 400 or status == 511 else Fault.GATEWAY
-    if word in _words.REFUSED:
-        fault = Fault.OUR_REQUEST
-    found = failure(word, message, fault=fault, retry_after=retry_after(headers))
-    return replace(found, retryable=status in (408, 425, 429, 499) or status >= 500)
 
 
-def _kind(headers: Mapping[str, str], body: bytes) -> str:
-    if not body.strip():
-        return "an empty body"
-    if body.lstrip()[:1] == b"<" or "html" in headers.get("content-type", ""):
-        return "a page of HTML"
-    return "no JSON"
+def _not_the_api(status: int, headers: Mapping[str, str], request_id: str) -> Failure:
+    kind = headers.get("content-type", "").partition(";")[0].strip()[:60] or "no content type"
+    server = headers.get("server", "").strip()[:60] or "an unnamed server"
+    message = f"HTTP {status} from {server} with {kind}, expected the API's JSON"
+    if status == 413:  # Cloudflare answers it in front of the API
+        return Failure(ErrorType.TOO_LARGE, message, Fault.OUR_REQUEST, False, None, _NEXT[ErrorType.TOO_LARGE])
+    retryable = status in (408, 425, 429, 499) or status >= 500 or status < 300
+    return Failure(
+        ErrorType.NOT_JSON,
+        message,
+        Fault.GATEWAY,
+        retryable,
+        _retry_after(headers) if retryable else None,
+        _NEXT[ErrorType.NOT_JSON],
+        request_id=request_id,
+    )
 
 
-def _hinted(found: Failure, hint: str | None) -> Failure:
-    """What the API says on retrying outweighs what the word does."""
-    match (hint or "").strip().lower():
-        case "true" if found.error_type is not ErrorType.SPEND_CAP:
-            return replace(found, retryable=True)
-        case "false":
-            return replace(found, retryable=False)
-        case _:
-            return found
+def _error(body: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """The `error` of an error body, and the body; gateways leave its `type: error` out."""
+    try:
+        outer = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    error = outer.get("error") if isinstance(outer, dict) else None
+    if isinstance(error, dict) and (isinstance(error.get("type"), str) or isinstance(error.get("message"), str)):
+        return error, outer
+    return None
 
 
-def _line(said: str) -> str:
-    """*said* in one line of bounded length, without what looks like a credential."""
-    shown = _SPACE.sub(" ", _CREDENTIAL.sub("***", said[: 4 * _SHOWN])).strip()
-    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
+def _text(mapping: Mapping[str, Any], key: str) -> str:
+    value = mapping.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _code(error: Mapping[str, Any]) -> str:
+    details = error.get("details")
+    return _text(details, "error_code") if isinstance(details, dict) else ""
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, from `retry-after-ms` or `retry-after`; a date there needs a clock, and is not read."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name, "").strip()
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
+            return float(text) * unit
+    return None

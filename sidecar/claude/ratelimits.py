@@ -1,8 +1,8 @@
-"""How much of the rate limits is left, as an answer's headers say."""
+"""How much is left, as the headers of every answer tell it."""
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -10,83 +10,64 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """One limit. What the headers do not say is None; `reset_at`, when it is whole again, is seconds since the epoch.
+    """One limit. A unified one (of a subscription) is a share: its limit is 1."""
 
-    `family`: requests, tokens, input_tokens, output_tokens; priority_… and fast_… of the latter two; unified_5h and
-    unified_7d of a subscription, where the limit is 1 and the remainder a share of it.
-    """
-
-    family: str
-    limit: float | None = None
-    remaining: float | None = None
-    reset_at: float | None = None
+    family: str  # requests, tokens, input_tokens, output_tokens; priority_… and fast_… of these; unified_5h, unified_7d
+    limit: float | None
+    remaining: float | None
+    reset_at: float | None  # when it is whole again, seconds since the epoch
 
 
-_OWN: Final = re.compile(
-    r"anthropic-(?:ratelimit-(requests|tokens|(?:input|output)-tokens)|((?:priority|fast)-(?:input|output)-tokens))"
-    r"-(limit|remaining|reset)"
+_HEADER: Final = re.compile(
+    r"anthropic-(ratelimit|priority|fast)-(requests|tokens|input-tokens|output-tokens)-(limit|remaining|reset)"
 )
-_UNIFIED: Final = re.compile(r"anthropic-ratelimit-(unified-(?:5h|7d))-(utilization|reset)")
-_RENAMED: Final = re.compile(r"x-ratelimit-(limit|remaining|reset)-(requests|tokens)")
-_WAIT: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?", re.ASCII)
-_LATEST: Final = 4102444800.0  # 2100; what lies beyond is no time
+_UNIFIED: Final = re.compile(r"anthropic-ratelimit-unified-(5h|7d)-(utilization|reset)")
+_RENAMED: Final = re.compile(r"x-ratelimit-(limit|remaining)-(requests|tokens)")  # as gateways in OpenAI's style do
 
 
-def parse(headers: Mapping[str, str], now: float) -> tuple[RateLimit, ...]:
-    """The limits that *headers* tell, by family; what cannot be read is left out.
-
-    Gateways that rename the headers to OpenAI's are understood, unless the API's own stand beside them.
-    """
+def parse(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
+    """The limits that *headers* name, by family; what cannot be read is left out."""
     found: dict[str, dict[str, float]] = {}
     renamed: dict[str, dict[str, float]] = {}
-    for name, value in headers.items():
-        lower = name.lower()
-        if match := _OWN.fullmatch(lower):
-            _put(found, match[1] or match[2], match[3], value, now)
-        elif match := _UNIFIED.fullmatch(lower):
-            _put(found, match[1], match[2], value, now)
-        elif match := _RENAMED.fullmatch(lower):
-            _put(renamed, match[2], match[1], value, now)
-    for family, facts in renamed.items():
-        found.setdefault(family, facts)
-    return tuple(
-        RateLimit(family, facts.get("limit"), facts.get("remaining"), facts.get("reset"))
-        for family, facts in sorted(found.items())
-    )
+    for name, text in headers.items():
+        lowered = name.lower()
+        if match := _HEADER.fullmatch(lowered):
+            kind, tokens, field = match.groups()
+            family = tokens.replace("-", "_") if kind == "ratelimit" else f"{kind}_{tokens.replace('-', '_')}"
+            _put(found, family, field, _time(text) if field == "reset" else _number(text))
+        elif match := _UNIFIED.fullmatch(lowered):
+            window, field = match.groups()
+            value = _number(text)
+            if field == "utilization" and value is not None:
+                field, value = "remaining", max(0.0, 1.0 - value)
+                _put(found, f"unified_{window}", "limit", 1.0)
+            _put(found, f"unified_{window}", field, value)
+        elif match := _RENAMED.fullmatch(lowered):
+            _put(renamed, match[2], match[1], _number(text))
+    return tuple(_limits(found or renamed))
 
 
-def _put(found: dict[str, dict[str, float]], family: str, fact: str, value: str, now: float) -> None:
-    read = _time(value, now) if fact == "reset" else _number(value)
-    if read is None:
-        return
-    facts = found.setdefault(family.replace("-", "_"), {})
-    if fact == "utilization":
-        facts |= {"limit": 1.0, "remaining": max(0.0, 1.0 - read)}
-    else:
-        facts[fact] = read
+def _put(found: dict[str, dict[str, float]], family: str, field: str, value: float | None) -> None:
+    if value is not None:
+        found.setdefault(family, {})[field] = value
 
 
-def _number(value: str) -> float | None:
+def _limits(found: Mapping[str, Mapping[str, float]]) -> Iterator[RateLimit]:
+    for family, fields in sorted(found.items()):
+        yield RateLimit(family, fields.get("limit"), fields.get("remaining"), fields.get("reset"))
+
+
+def _number(text: str) -> float | None:
     try:
-        number = float(value[:40])
+        value = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) and number >= 0 else None
+    return value if math.isfinite(value) and value >= 0 else None
 
 
-def _time(value: str, now: float) -> float | None:
-    """A time as RFC 3339, as seconds since the epoch, or as what is left until then (`6m0s`, `12`)."""
-    value = value.strip()
-    number = _number(value)
-    if number is not None:
-        at = number if number > 1e9 else now + number  # nobody waits for thirty years
-    elif value and (wait := _WAIT.fullmatch(value)):
-        hours, minutes, seconds, milliseconds = (float(part[:15] if part else 0) for part in wait.groups())
-        at = now + hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
-    else:
-        try:
-            moment = datetime.fromisoformat(value)
-            at = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-        except (ValueError, OverflowError):
-            return None
-    return at if 0 < at < _LATEST else None
+def _time(text: str) -> float | None:
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return at.replace(tzinfo=at.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None

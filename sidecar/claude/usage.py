@@ -1,65 +1,67 @@
-"""What a message has used, as the API counts it."""
+"""The tokens of one message, as its `usage` tells them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-from sidecar.claude._json import count, mapping, text
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one message. `input` is what was neither read from a cache nor written to one.
+    """Tokens that are billed, each in one field only: the whole input is their sum."""
 
-    `speed` is `standard` or `fast`, `geo` the inference's place (`global`, `us`), `tier` the service tier (`standard`,
-    `priority`, `batch`); each is empty when the answer does not say.
-    """
-
-    input: int = 0
-    output: int = 0
+    input_tokens: int = 0  # neither read from the cache nor written to it
+    output_tokens: int = 0  # with hidden thinking
     cache_read: int = 0
     cache_write_5m: int = 0
     cache_write_1h: int = 0
     web_searches: int = 0
-    speed: str = ""
-    geo: str = ""
-    tier: str = ""
-    thinking: int = 0  # of the output
+    fast: bool = False
+    batch: bool = False
+    inference_geo: str = ""
 
     @property
     def cache_write(self) -> int:
-        """Tokens written to caches of any lifetime."""
         return self.cache_write_5m + self.cache_write_1h
 
     @property
     def total_input(self) -> int:
-        """All tokens of the prompt, cached or not."""
-        return self.input + self.cache_read + self.cache_write
+        return self.input_tokens + self.cache_read + self.cache_write
+
+    def updated(self, raw: Any) -> "Usage":
+        """This usage with what *raw* says anew: a stream's numbers are cumulative, and the last are the true ones."""
+        if not isinstance(raw, Mapping):
+            return self
+        usage = replace(
+            self,
+            input_tokens=_count(raw, "input_tokens", self.input_tokens),
+            output_tokens=_count(raw, "output_tokens", self.output_tokens),
+            cache_read=_count(raw, "cache_read_input_tokens", self.cache_read),
+            web_searches=_count(raw.get("server_tool_use"), "web_search_requests", self.web_searches),
+        )
+        written = _count(raw, "cache_creation_input_tokens", usage.cache_write)
+        split = raw.get("cache_creation")
+        if isinstance(split, Mapping):
+            usage = replace(
+                usage,
+                cache_write_5m=_count(split, "ephemeral_5m_input_tokens", 0),
+                cache_write_1h=_count(split, "ephemeral_1h_input_tokens", 0),
+            )
+        if written != usage.cache_write:  # without the split, or against it: five minutes are the default
+            usage = replace(usage, cache_write_5m=written, cache_write_1h=0)
+        speed, tier, geo = raw.get("speed"), raw.get("service_tier"), raw.get("inference_geo")
+        return replace(
+            usage,
+            fast=speed == "fast" if isinstance(speed, str) else usage.fast,
+            batch=tier == "batch" if isinstance(tier, str) else usage.batch,
+            inference_geo=geo if isinstance(geo, str) else usage.inference_geo,
+        )
 
 
-def parse(usage: Mapping[str, Any]) -> Usage:
-    """What a `usage` object says; what is missing, null or no number counts as nothing.
-
-    Cache writes without their lifetime count as those of five minutes, the API's default.
-    """
-    split = mapping(usage.get("cache_creation"))
-    one_hour = count(split.get("ephemeral_1h_input_tokens"))
-    five_minutes = count(split.get("ephemeral_5m_input_tokens"))
-    written = max(count(usage.get("cache_creation_input_tokens")), one_hour + five_minutes)
-    return Usage(
-        input=count(usage.get("input_tokens")),
-        output=count(usage.get("output_tokens")),
-        cache_read=count(usage.get("cache_read_input_tokens")),
-        cache_write_5m=written - one_hour,
-        cache_write_1h=one_hour,
-        web_searches=count(mapping(usage.get("server_tool_use")).get("web_search_requests")),
-        speed=text(usage.get("speed")),
-        geo=text(usage.get("inference_geo")),
-        tier=text(usage.get("service_tier")),
-        thinking=count(mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
-    )
+def parse(raw: Any) -> Usage:
+    """The usage of a whole message; what is missing or no count is zero."""
+    return Usage().updated(raw)
 
 
-def merge(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
-    """A stream's `usage` after another event: its numbers are totals so far; null and missing ones leave the old."""
-    return {**older, **{key: value for key, value in newer.items() if value is not None}}
+def _count(raw: Any, key: str, otherwise: int) -> int:
+    value = raw.get(key) if isinstance(raw, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else otherwise
