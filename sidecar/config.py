@@ -166,13 +166,12 @@ class _Reader:
         return _VARIABLE.sub(partial(self._variable, path), value) if isinstance(value, str) else value
 
     def _variable(self, path: str, found: re.Match[str]) -> str:
-        name: str | None = found["name"]
-        if name is None:
+        if found[0] == "$$":
             return "$"
-        text = os.environ.get(name, found["default"])
-        if text is None:
+        name, default = found.groups()
+        if name not in os.environ and default is None:
             self._wrong(path, f"the environment has no {name}; set it, or write ${{{name}:-default}}")
-        return text or ""
+        return os.environ.get(name) or default or ""
 
     def _plugins(self, key: str, package: str, base: type[M], values: Mapping[str, Any]) -> Iterator[tuple[str, M]]:
         """Each item of the list *key*: where it stands, and the class that its `type` names."""

@@ -52,9 +52,8 @@ def cli() -> None:
 def main() -> None:
     """Exit codes: 0 fine, 1 the answer is bad, 2 wrong use or a configuration that cannot be used."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as exc:
-        sys.exit(exc.exit_code)
+        # Outside of its standalone mode click hands back the code of an Exit instead of raising it.
+        sys.exit(cli.main(standalone_mode=False) or 0)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as exc:

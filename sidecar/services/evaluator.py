@@ -205,8 +205,10 @@ class Evaluator:
             self._engine.shift(seconds)
         else:
             self._store.clear()
-            self._engine.restart(now)
+        # Either way the samples begin anew: windows are empty, and that is no recovery.
+        self._engine.restart(now, min(0.0, seconds))
         self._place(now)
+        self._store.tick(now)
         self._store.append(
             Batch("clock", now, (Update(CLOCK_STEPS, 1.0, Labels(direction=direction)),), write=False, whole=False)
         )

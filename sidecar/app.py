@@ -1,0 +1,300 @@
+"""The composition root: the one module that knows every part."""
+
+import asyncio
+import contextlib
+import platform
+import random
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+import structlog
+
+from sidecar.alerts.book import AlertBook
+from sidecar.alerts.facts import Circumstances, Policy
+from sidecar.alerts.record import Record
+from sidecar.api import health, metrics
+from sidecar.api.exposition import Live
+from sidecar.api.turns import Turns
+from sidecar.clock import SystemClock
+from sidecar.config import Config
+from sidecar.db import Database, meta, state
+from sidecar.model.families import (
+    ALERTS,
+    BUILD_INFO,
+    CONFIG_RELOAD_SUCCESS,
+    CONFIG_RELOAD_TIME,
+    DATABASE_WRITABLE,
+    SIDECAR_ALERTS,
+)
+from sidecar.model.labels import Labels
+from sidecar.model.notifications import Notification
+from sidecar.model.samples import Batch, Kind, Update
+from sidecar.outbound import Outbound
+from sidecar.rules.compiled import Alerting
+from sidecar.rules.engine import Engine
+from sidecar.rules.evaluation import Surroundings
+from sidecar.secrets import redact
+from sidecar.services import probing
+from sidecar.services.delivery import REPORT, Delivery
+from sidecar.services.dispatcher import Dispatcher
+from sidecar.services.evaluator import Evaluator
+from sidecar.services.prober import TURN, Prober
+from sidecar.services.start import Start
+from sidecar.services.web import Web
+from sidecar.store import Store
+from sidecar.telemetry import logs
+from sidecar.telemetry.process import ProcessReader
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What channels get to know; fits `sidecar.channels.SendContext`."""
+
+    clock: SystemClock
+    outbound: Outbound
+    external_url: str
+    external_labels: dict[str, str]
+    timezone: str
+
+
+class App:
+    """One daemon with one configuration."""
+
+    def __init__(
+        self, config: Config, clock: SystemClock, outbound: Outbound, database: Database, saved: state.State
+    ) -> None:
+        settings, now = config.settings, clock.time()
+        self.config = config
+        self.clock = clock
+        self.database = database
+        self.store = Store(tick=settings.tick, retention=max(3900.0, config.rules.reach + 300.0))
+        self.turns = Turns(clock.monotonic)
+        self.prober = Prober(
+            config.checks,
+            clock,
+            outbound,
+            emit=self._probed,
+            lapse=self.store.end_gauges,
+            on_change=self._changed,
+            turned=self.turns.expect("prober", TURN),
+        )
+        self.engine = Engine(
+            config.rules, now, Surroundings(settings.external_labels, settings.external_url.rstrip("/"))
+        )
+        downtime = max(0.0, now - saved.saved_at) if saved.saved_at is not None else 0.0
+        orphans = self.engine.restore(saved.alerts, downtime, now)
+        self.book = AlertBook(saved.alerts, saved.records)
+        self.book.update((*self.engine.alerts, *orphans), now)
+        groups = [group.name for group in config.rules.groups]
+        self.start = Start(now, saved.saved_at, config.checks, groups, self.prober.states)
+        self.delivery = Delivery(
+            database,
+            {channel.name: channel for channel in config.channels},
+            Sending(
+                clock, outbound, settings.external_url.rstrip("/"), dict(settings.external_labels), settings.timezone
+            ),
+            clock,
+            emit=self.store.append,
+            chance=random.random,
+            on_dead=self._dead,
+            turned=self.turns.expect("delivery", REPORT),
+        )
+        dispatcher = Dispatcher(database, self.book, self._circumstances(), self.start, self.delivery.wake)
+        self.evaluator = Evaluator(
+            self.engine,
+            self.store,
+            clock,
+            tick=settings.tick,
+            collect=self._collect,
+            announce=dispatcher.announce,
+            ready=self._ready,
+            stepped=self._stepped,
+            turned=self.turns.expect("evaluator", settings.tick),
+        )
+        self._loaded_at = now
+        self._process = ProcessReader()
+        self._names: dict[str, frozenset[str]] = {}  # of each check's series, for the groups that read them
+        self._began_deciding = False
+        for check in config.checks:
+            self.store.begin(probing.source(check), now)
+
+    def _circumstances(self) -> Circumstances:
+        policies = {
+            rule.key: Policy(rule.spec.channels, rule.spec.cooldown, rule.spec.repeat)
+            for rule in self.config.rules.alerting
+        }
+        channels = {channel.name: channel for channel in self.config.channels}
+        return Circumstances(channels, policies, self.start.mutes)
+
+    async def run(self, *, listen: bool = True) -> None:
+        """Watch and tell until cancelled; then finish what is under way, within seconds."""
+        log.info(
+            "daemon.started",
+            version=version("claude-sidecar"),
+            checks=len(self.config.checks),
+            rules=sum(len(group.rules) for group in self.config.rules.groups),
+            channels=len(self.config.channels),
+            database=self.config.settings.database or "memory",
+        )
+        self.turns.loaded()
+        async with AsyncExitStack() as stack:
+            if listen:
+                await stack.enter_async_context(self._listening())
+            try:
+                async with asyncio.TaskGroup() as services:
+                    for name, service in (
+                        ("prober", self.prober.run()),
+                        ("evaluator", self.evaluator.run()),
+                        ("delivery", self.delivery.run()),
+                        ("housekeeping", self._keep_house()),
+                    ):
+                        services.create_task(service, name=name)
+            finally:
+                self.turns.stopping()
+                log.info("daemon.stopping")
+        await self.database.run(meta.stopped, self.clock.time())
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        """The listeners, bound for as long as the block lasts: they are the last to go."""
+        settings = self.config.settings
+        web: Web
+        routes = [
+            *metrics.routes(self._live, settings.external_labels),
+            *health.routes(self.health, lambda: self.turns.ready(listening=web.bound.is_set()), self.turns.alive),
+        ]
+        host = urlsplit(settings.external_url).hostname
+        web = Web(
+            routes,
+            listen=settings.http.listen,
+            public=settings.http.public,
+            token=settings.http.token.reveal if settings.http.token else None,
+            hosts=[host] if host else [],
+        )
+        server = asyncio.create_task(web.run(), name="web")
+        bound = asyncio.create_task(web.bound.wait())
+        try:
+            await asyncio.wait([server, bound], return_when=asyncio.FIRST_COMPLETED)
+            if server.done():
+                await server
+            for address in web.addresses:
+                log.info("web.listening", address=str(address))
+            yield
+        finally:
+            bound.cancel()
+            server.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await server
+
+    # What services tell each other.
+
+    def _probed(self, batch: Batch) -> None:
+        self._names[batch.source] = frozenset(_names(batch))
+        self.store.append(batch)
+
+    def _changed(self, check: str, at: float, changed: bool) -> None:
+        if changed:
+            self.evaluator.changed(self._names.get(f"check:{check}", frozenset()), at)
+        if not self._began_deciding and self.start.decided(at):
+            self._began_deciding = True
+            self.evaluator.everything(at)
+
+    def _dead(self, notification: Notification, /, *, maybe: bool) -> tuple[Record, ...]:
+        changed = self.book.on_dead(notification, maybe=maybe)
+        if changed:
+            self.evaluator.wake()
+        return changed
+
+    def _ready(self, _rule: Alerting) -> bool:
+        return self.start.decided(self.clock.time())
+
+    def _stepped(self, seconds: float, now: float) -> None:
+        self.prober.rebase()
+        self.start.step(seconds)
+        if seconds < 0:
+            self.book.step(seconds)
+            log.warning("state.moved", seconds=round(seconds, 3), now=now)
+
+    # What the daemon knows of itself.
+
+    def health(self) -> health.Health:
+        """Overall health now."""
+        states = self.prober.states()
+        views = [
+            health.CheckView(check.name, check.type, check.target, check.critical, states[check.name])
+            for check in self.config.checks
+        ]
+        return health.health(views, self.clock.time())
+
+    def _live(self) -> Live:
+        """Current values; `ALERTS` alone stays out, so that nobody who scrapes us alerts on our alerts."""
+        return [(family, children) for family, children in self.store.live() if family.name != ALERTS.name]
+
+    def _collect(self, now: float) -> None:
+        """Hand in what is known of the daemon itself, before each tick."""
+        self.store.append(health.batch(self.health()))
+        for source, updates in (
+            ("process", self._process.updates()),
+            ("store", self.store.report()),
+            ("daemon", tuple(self._facts())),
+        ):
+            self.store.append(Batch(source, now, updates, write=False))
+
+    def _facts(self) -> Iterator[Update]:
+        yield Update(BUILD_INFO, 1.0, Labels(version=version("claude-sidecar"), python=platform.python_version()))
+        yield Update(CONFIG_RELOAD_SUCCESS, 1.0)
+        yield Update(CONFIG_RELOAD_TIME, self._loaded_at)
+        yield Update(DATABASE_WRITABLE, float(self.database.writable))
+        counts = Counter((alert.name, alert.severity, alert.state.value) for alert in self.book.alerts())
+        for (name, severity, alert_state), n in counts.items():
+            yield Update(SIDECAR_ALERTS, n, Labels(alertname=name, severity=severity, state=alert_state))
+
+    async def _keep_house(self) -> None:
+        """Say in the database that we live, so that a start knows how long we did not."""
+        while True:
+            await self.database.run(meta.alive, self.clock.time())
+            await asyncio.sleep(self.config.settings.tick)
+
+
+def _names(batch: Batch) -> Iterator[str]:
+    """Every metric name that the batch writes."""
+    for update in batch.updates:
+        yield update.family.name
+        if update.family.kind is Kind.HISTOGRAM:
+            yield from (f"{update.family.name}{suffix}" for suffix in ("_bucket", "_sum", "_count"))
+
+
+@asynccontextmanager
+async def build(
+    config: Config, *, clock: SystemClock | None = None, outbound: Outbound | None = None
+) -> AsyncIterator[App]:
+    """The daemon that *config* asks for, with its database open and its state restored."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        outbound = outbound or Outbound()
+        stack.push_async_callback(outbound.close)
+        database = await stack.enter_async_context(Database(config.settings.database, clock))
+        saved = await database.run(state.load)
+        yield App(config, clock, outbound, database, saved)
+
+
+async def run(config: Config) -> None:
+    """Run the daemon until SIGTERM or SIGINT."""
+    logs.configure(level=config.settings.log.level, form=config.settings.log.format, redact=redact)
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        async with build(config) as app:
+            await app.run()
+    except asyncio.CancelledError:
+        log.info("daemon.stopped")

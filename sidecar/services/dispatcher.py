@@ -1,0 +1,71 @@
+"""Decides what channels are told, writes it down, and only then hands it on."""
+
+from collections.abc import Callable, Collection, Sequence
+
+import structlog
+
+from sidecar.alerts.book import AlertBook
+from sidecar.alerts.facts import Circumstances
+from sidecar.alerts.record import Key
+from sidecar.alerts.timeline import Event
+from sidecar.alerts.turn import turn
+from sidecar.db import Database, state
+from sidecar.model.notifications import NotifyKind
+from sidecar.rules.engine import Result
+from sidecar.services.start import Start
+
+log = structlog.get_logger(__name__)
+
+_EVENTS = {
+    NotifyKind.OPENING: "alert.opened",
+    NotifyKind.REMINDER: "alert.reminded",
+    NotifyKind.RESOLVE: "alert.resolved",
+    NotifyKind.CLOSED: "alert.closed",
+}
+
+
+class Dispatcher:
+    """The book's only writer between reading and `apply`: it holds `Database.lock` over both.
+
+    *wake* is called when something was put for the channels.
+    """
+
+    def __init__(
+        self, database: Database, book: AlertBook, around: Circumstances, start: Start, wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._book = book
+        self._around = around
+        self._start = start
+        self._wake = wake
+        self._first = True
+
+    async def announce(self, now: float, results: Sequence[Result]) -> float | None:
+        """Take in what the rules came to, decide, commit; returns when there is something to decide next."""
+        rules = {result.key for result in results}
+        everything = self._start.evaluated(rules, now) or self._first
+        async with self._database.lock:
+            if rules:
+                self._book.update((alert for result in results for alert in result.alerts), now, rules)
+            found = turn(self._book, self._around, now, None if everything else ())
+            unsaved = self._book.unsaved
+            dropped: Collection[Key] = ()
+            if found or unsaved.alerts or unsaved.gone:
+                dropped = await self._database.run(state.commit, unsaved, found)
+            self._book.apply(found, dropped)
+        self._first = False
+        for notification in found.notifications:
+            for told in notification.alerts:
+                log.info(
+                    _EVENTS[notification.kind],
+                    alert=str(told.alert.labels),
+                    channel=notification.channel,
+                    reason=told.reason,
+                    id=notification.id,
+                )
+        for entry in found.timeline:
+            if entry.event is Event.NOTHING:
+                log.debug("alert.held", fingerprint=entry.fingerprint, channel=entry.channel, reason=entry.text)
+        if found.notifications:
+            self._wake()
+        return found.due

@@ -1,0 +1,68 @@
+"""The first minute of a daemon: what is known already, and who waits for it."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+from sidecar.alerts.facts import Mutes
+from sidecar.alerts.starting import is_cold, starting
+from sidecar.checks import Check
+from sidecar.model.alerts import Alert, RuleKey
+from sidecar.model.checks import CheckState, CheckStatus
+
+SPREAD: Final = 10.0
+"""Seconds over which the first probes are spread at most."""
+
+
+class Start:
+    """Follows a start at *began_at*; *saved_at* is when the daemon before us was alive last, None for never.
+
+    A cold start holds openings until every check has a state, or had its time to get one, and every group was
+    evaluated once after that. A quick restart holds an opening only until its own rule was evaluated.
+    """
+
+    def __init__(
+        self,
+        began_at: float,
+        saved_at: float | None,
+        checks: Collection[Check],
+        groups: Collection[str],
+        states: Callable[[], Mapping[str, CheckState]],
+    ) -> None:
+        self._began_at = began_at
+        self._cold = is_cold(saved_at, began_at)
+        self._checks = tuple(checks)
+        self._states = states
+        self._waiting = set(groups)  # not evaluated yet since the checks are decided
+        self._seen: set[RuleKey] = set()
+        self._decided = False
+        self._settled = False
+
+    def decided(self, now: float) -> bool:
+        """Whether every check has a state, or had the time to get one."""
+        if not self._decided:
+            states = self._states()
+            self._decided = all(
+                states[check.name].status is not CheckStatus.UNKNOWN
+                or now >= self._began_at + SPREAD + check.timeout + check.confirm
+                for check in self._checks
+            )
+        return self._decided
+
+    def evaluated(self, rules: Collection[RuleKey], now: float) -> bool:
+        """*rules* had a turn; whether with it the start has just come to its end, so that all is to be decided."""
+        fresh = not self._seen.issuperset(rules)
+        self._seen.update(rules)
+        if self._settled:
+            return False
+        if self.decided(now):
+            self._waiting -= {rule.group for rule in rules}
+            self._settled = not self._waiting
+        return self._settled or fresh
+
+    def mutes(self, alert: Alert, _channel: str, now: float) -> Mutes:
+        """The mute of an opening in the first minute."""
+        return starting(self._began_at, now, cold=self._cold, settled=self._settled, evaluated=alert.rule in self._seen)
+
+    def step(self, seconds: float) -> None:
+        """The clock jumped by *seconds*: the first minute stays a minute."""
+        self._began_at += seconds
