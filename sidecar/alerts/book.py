@@ -14,7 +14,6 @@ from sidecar.model.labels import EMPTY
 from sidecar.model.notifications import Notification, NotifyKind
 
 _NONE: Mapping[str, Record] = MappingProxyType({})
-_RETRY = 60.0  # an obsolete record for which a message still waits is looked at again after so many seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +128,8 @@ class AlertBook:
         self._unsaved.clear()
         self._gone.clear()
         self._news.clear()
-        for key in turn.obsolete:
-            if key in dropped:
-                self._drop(key)
-            else:
-                self._due[key] = turn.at + _RETRY
+        for key in dropped:
+            self._drop(key)
         for fingerprint in [one for one in self._left if one not in self._records]:
             self._forget(fingerprint)
 

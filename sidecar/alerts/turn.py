@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sidecar.alerts.book import AlertBook
 from sidecar.alerts.decide import Decision, decide, obsolete_at
@@ -13,6 +14,9 @@ from sidecar.alerts.timeline import Entry, Event
 from sidecar.model.alerts import Alert
 from sidecar.model.labels import EMPTY, Labels
 from sidecar.model.notifications import Notification, NotifyKind, Told, notification_id
+
+_RETRY: Final = 60.0
+"""Seconds after which an obsolete record, for which a message still waited, is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,11 @@ def turn(
             packs[key.channel, message, group_of(alert, key.channel)].append((_told(alert, decision), facts))
         elif decision.record.reason != (before.reason if before else ""):
             timeline.append(_nothing(key, decision, now))
+        dues[key] = decision.due
         done_at = obsolete_at(decision.record, facts)
         if done_at is not None and now >= done_at:
             obsolete.append(key)
-        dues[key] = decision.due
+            dues[key] = now + _RETRY
     notifications = tuple(_pack(*kind, contents, now) for kind, contents in packs.items())
     timeline += [entry for notification in notifications for entry in _put(notification, dues)]
     due = min((at for at in {**book.dues(), **dues}.values() if at is not None), default=None)
