@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from math import isnan
 from typing import Final
 
 from sidecar.model.labels import Labels
@@ -29,7 +30,7 @@ FOLDS: Final[dict[str, Fold]] = {
     "min": floats.minimum,
     "max": floats.maximum,
     "count": lambda values: float(len(values)),
-    "group": lambda values: 1.0,
+    "group": lambda _: 1.0,
     "stdvar": _variance,
     "stddev": lambda values: floats.root(_variance(values)),
 }
@@ -131,7 +132,7 @@ def _ranked(builder: Builder, expr: ast.Aggregate) -> VectorFn:
             groups.setdefault(builder.plan.empty if whole else slot(element[0]), []).append(element)
         found: list[Element] = []
         for group in groups.values():
-            group.sort(key=lambda element: (element[1] != element[1], sign * element[1]))
+            group.sort(key=lambda element: (isnan(element[1]), sign * element[1]))
             found += group[:k]
         return found
 
@@ -139,7 +140,7 @@ def _ranked(builder: Builder, expr: ast.Aggregate) -> VectorFn:
 
 
 def _count(k: float) -> int:
-    if k != k:
+    if isnan(k):
         raise QueryError("Parameter value is NaN")
     if k >= 2**63:
         raise QueryError(f"Scalar value {floats.show(k)} overflows int64")

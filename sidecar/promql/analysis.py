@@ -9,6 +9,7 @@ from sidecar.model.labels import Labels
 from sidecar.model.matchers import Matcher, MatchOp
 from sidecar.promql import ast, lexer
 from sidecar.promql.binary import MIRROR
+from sidecar.promql.errors import QueryError
 from sidecar.promql.lexer import Token
 from sidecar.promql.plan import LOOKBACK_MS
 from sidecar.promql.printer import show
@@ -32,7 +33,7 @@ class Part:
     def of(cls, text: str, expr: ast.Expr) -> "Part":
         try:
             return cls(expr, tuple(lexer.tokens(text)))
-        except ValueError:
+        except QueryError:  # a text of ours, longer than one from outside may be
             return cls(expr, ())
 
     @property
@@ -48,6 +49,7 @@ class Part:
             return None
         tokens = _unwrapped(self.tokens)
         outer = [i for i, token in enumerate(tokens) if token.depth == tokens[0].depth]
+        # Operators of one precedence bind from the left, so the outermost is the last.
         at = next((i for i in reversed(outer) if tokens[i].text.lower() == self.expr.op), None)
         if at is None:
             return None
@@ -64,22 +66,11 @@ def _unwrapped(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 
 def _after_modifiers(tokens: tuple[Token, ...], at: int) -> int:
     while tokens[at].text.lower() in ("bool", "on", "ignoring", "group_left", "group_right"):
-        has_list = tokens[at].text.lower() != "bool" and tokens[at + 1].text == "("
-        listed = tokens[at].text.lower() in ("on", "ignoring") or _is_label_list(tokens, at + 1)
-        depth, at = tokens[at].depth, at + 1
-        if has_list and listed:
-            while not (tokens[at].text == ")" and tokens[at].depth == depth):
-                at += 1
-            at += 1
+        depth = tokens[at].depth
+        takes_labels, at = tokens[at].text.lower() != "bool", at + 1
+        if takes_labels and tokens[at].text == "(":
+            at = next(i for i in range(at + 1, len(tokens)) if tokens[i].depth == depth) + 1
     return at
-
-
-def _is_label_list(tokens: tuple[Token, ...], at: int) -> bool:
-    """Whether the bracket at *at* closes before the operand, so that it is not the operand itself."""
-    if tokens[at].text != "(":
-        return False
-    closing = next(i for i in range(at + 1, len(tokens)) if tokens[i].depth == tokens[at].depth)
-    return closing + 1 < len(tokens)
 
 
 def reads(expr: ast.Expr) -> frozenset[str] | None:
@@ -209,7 +200,7 @@ def counts(expr: ast.Expr) -> ast.Expr | None:
             return counts(left)
         case ast.Binary(left=left, right=right) if ast.kind(left) is Kind.SCALAR:
             return counts(right)
-        case ast.Binary(op="/", left=left, right=right) if _as_increase(left) is not None:
+        case ast.Binary(op="/", left=left, right=right) if any(map(_is_rate, ast.walk(left))):
             divisor = _as_increase(right)
             return None if divisor is None else replace(expr, op="right", right=divisor)
         case ast.Aggregate(op="max" | "min" | "avg", expr=ast.Selector() as selector):
@@ -246,6 +237,10 @@ def _renamed(selector: ast.Selector, old: str, new: str, *, dropping: str) -> as
     name = Matcher(ast.NAME, MatchOp.EQ, selector.name.removesuffix(old) + new)
     others = (matcher for matcher in selector.matchers if matcher.name not in (ast.NAME, dropping))
     return replace(selector, matchers=(name, *others))
+
+
+def _is_rate(expr: ast.Expr) -> bool:
+    return isinstance(expr, ast.Call) and expr.name in _RATES
 
 
 def _as_increase(expr: ast.Expr) -> ast.Expr | None:

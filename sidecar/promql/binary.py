@@ -19,7 +19,7 @@ ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
     "%": floats.modulo,
     "^": floats.power,
     "atan2": math.atan2,
-    "right": lambda left, right: right,  # not in the language: what stands behind a ratio, in the ratio's labels
+    "right": lambda _, right: right,  # not in the language: what stands behind a ratio, in the ratio's labels
 }
 COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     "==": operator.eq,

@@ -39,7 +39,7 @@ class Compiler:
     def scalar(self, expr: ast.Expr) -> ScalarFn:
         match expr:
             case ast.Number(value=number):
-                return lambda _, t: number
+                return lambda _context, _t: number
             case ast.Negation():
                 inner = self.scalar(expr.expr)
                 return lambda context, t: -inner(context, t)
@@ -48,7 +48,7 @@ class Compiler:
             case ast.Call(name="time"):
                 return lambda _, t: t / 1000
             case ast.Call(name="pi"):
-                return lambda _, t: _PI
+                return lambda _context, _t: _PI
             case ast.Call(name="scalar"):
                 return _only(self.vector(expr.args[0]))
         raise QueryError(f"got an expression of type {ast.kind(expr)}, expected a scalar")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 _DAY: Final = 86_400
-_FURTHEST: Final = -(1 << 63)  # what Go makes of a time that is no number
+_FURTHEST: Final = -(1 << 63)  # stands for what is no time
 
 
 def _seconds(value: float) -> int:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from math import isnan
 
 NAN = math.nan
 INF = math.inf
@@ -10,7 +11,7 @@ INF = math.inf
 def divide(a: float, b: float) -> float:
     if b:
         return a / b
-    if a != a or not a:
+    if isnan(a) or not a:
         return NAN
     return math.copysign(INF, a) * math.copysign(1.0, b)
 
@@ -42,14 +43,14 @@ def least(a: float, b: float) -> float:
     """The lesser one; NaN if one is NaN, unless the other is -Inf."""
     if -INF in (a, b):
         return -INF
-    return NAN if a != a or b != b else min(a, b)
+    return NAN if isnan(a) or isnan(b) else min(a, b)
 
 
 def greatest(a: float, b: float) -> float:
     """The greater one; NaN if one is NaN, unless the other is +Inf."""
     if INF in (a, b):
         return INF
-    return NAN if a != a or b != b else max(a, b)
+    return NAN if isnan(a) or isnan(b) else max(a, b)
 
 
 def floor(x: float) -> float:
@@ -66,7 +67,7 @@ def total(values: Sequence[float]) -> float:
     for value in values:
         new = sum_ + value
         if new - new:  # infinite or NaN
-            carry = 0.0 if new == new else NAN
+            carry = 0.0 if not isnan(new) else NAN
         elif abs(sum_) >= abs(value):
             carry += (sum_ - new) + value
         else:
@@ -88,11 +89,15 @@ def add(value: float, sum_: float, carry: float) -> tuple[float, float]:
 def mean(values: Sequence[float]) -> float:
     """The mean of at least one value: the sum divided, or an incremental mean from where the sum would overflow."""
     sum_, carry = values[0], 0.0
-    for count, value in enumerate(values[1:], start=2):
-        new, lost = add(value, sum_, carry)
+    for done, value in enumerate(values[1:], start=1):
+        new = sum_ + value
         if math.isinf(new):
-            return _incremental_mean(values, count - 1, sum_, carry)
-        sum_, carry = new, lost
+            return _incremental_mean(values, done, sum_, carry)
+        if abs(sum_) >= abs(value):
+            carry += (sum_ - new) + value
+        else:
+            carry += (value - new) + sum_
+        sum_ = new
     return sum_ / len(values) + carry / len(values)
 
 
@@ -108,7 +113,7 @@ def maximum(values: Sequence[float]) -> float:
     """The greatest of at least one value, NaN only if there is nothing else."""
     best = values[0]
     for value in values:
-        if value > best or best != best:
+        if value > best or isnan(best):
             best = value
     return best
 
@@ -117,20 +122,20 @@ def minimum(values: Sequence[float]) -> float:
     """The least of at least one value, NaN only if there is nothing else."""
     best = values[0]
     for value in values:
-        if value < best or best != best:
+        if value < best or isnan(best):
             best = value
     return best
 
 
 def quantile(q: float, values: Sequence[float]) -> float:
     """The value at rank *q*, interpolated; NaN counts as the smallest."""
-    if q != q or not values:
+    if isnan(q) or not values:
         return NAN
     if q < 0:
         return -INF
     if q > 1:
         return INF
-    ordered = sorted(values, key=lambda value: (value == value, value))
+    ordered = sorted(values, key=lambda value: (not isnan(value), value))
     rank = q * (len(ordered) - 1)
     lower = math.floor(rank)
     upper = min(len(ordered) - 1, lower + 1)
@@ -140,7 +145,7 @@ def quantile(q: float, values: Sequence[float]) -> float:
 
 def show(value: float) -> str:
     """*value* as Go writes it with the least digits and no exponent: `6`, `0.5`, `+Inf`."""
-    if value != value:
+    if isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"

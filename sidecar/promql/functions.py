@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from math import isnan
 from typing import Final
 
 from sidecar.model.labels import EMPTY, Labels
@@ -34,7 +35,7 @@ SIMPLE: Final[dict[str, Simple]] = {
     "abs": abs,
     "ceil": floats.ceil,
     "floor": floats.floor,
-    "exp": _guarded(math.exp, lambda value: floats.INF),
+    "exp": _guarded(math.exp, lambda _: floats.INF),
     "sqrt": floats.root,
     "ln": _guarded(math.log, _at_zero),
     "log2": _guarded(math.log2, _at_zero),
@@ -46,14 +47,14 @@ SIMPLE: Final[dict[str, Simple]] = {
     "acos": _guarded(math.acos),
     "atan": math.atan,
     "sinh": _guarded(math.sinh, lambda value: math.copysign(floats.INF, value)),
-    "cosh": _guarded(math.cosh, lambda value: floats.INF),
+    "cosh": _guarded(math.cosh, lambda _: floats.INF),
     "tanh": math.tanh,
     "asinh": math.asinh,
     "acosh": _guarded(math.acosh),
     "atanh": _guarded(math.atanh, lambda value: math.copysign(floats.INF, value) if abs(value) == 1 else floats.NAN),
     "rad": lambda value: value * math.pi / 180,
     "deg": lambda value: value * 180 / math.pi,
-    "sgn": lambda value: float((value > 0) - (value < 0)) if value == value else value,
+    "sgn": lambda value: float((value > 0) - (value < 0)) if not isnan(value) else value,
 }
 
 
@@ -137,7 +138,7 @@ def _sort(builder: Builder, call: ast.Call) -> VectorFn:
     def run(context: Context, t: int) -> list[Element]:
         if context.ranged:
             context.warn("sort is ineffective for range queries since results are always ordered by labels", place)
-        return sorted(inner(context, t), key=lambda element: (element[1] != element[1], sign * element[1]))
+        return sorted(inner(context, t), key=lambda element: (isnan(element[1]), sign * element[1]))
 
     return run
 

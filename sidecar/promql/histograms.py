@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Callable
+from math import isnan
 from typing import Final
 
 from sidecar.promql import ast, floats
@@ -86,7 +87,7 @@ def _for_name(metric: Metric) -> str:
 
 def bucket_quantile(q: float, buckets: list[Bucket]) -> tuple[float, bool]:
     """The value below which a share of *q* lies, interpolated; and whether the counts had to be made monotonic."""
-    if q != q:
+    if isnan(q):
         return floats.NAN, False
     if not 0 <= q <= 1:
         return (-floats.INF if q < 0 else floats.INF), False
@@ -95,7 +96,7 @@ def bucket_quantile(q: float, buckets: list[Bucket]) -> tuple[float, bool]:
         return floats.NAN, False
     forced = _make_monotonic(counts)
     observed = counts[-1]
-    if len(bounds) < 2 or observed == 0 or observed != observed:
+    if len(bounds) < 2 or observed == 0 or isnan(observed):
         return floats.NAN, forced
     rank = q * observed
     at = bisect_left(counts, rank, 0, len(counts) - 1)
@@ -113,7 +114,7 @@ def bucket_fraction(low: float, high: float, buckets: list[Bucket]) -> float:
     """The share of observations between *low* and *high*, interpolated within buckets of finite width."""
     bounds, counts = _merged(buckets)
     observed = counts[-1]
-    if bounds[-1] != floats.INF or observed == 0 or low != low or high != high:
+    if bounds[-1] != floats.INF or observed == 0 or isnan(low) or isnan(high):
         return floats.NAN
     if low >= high:
         return 0.0
@@ -166,8 +167,8 @@ def _make_monotonic(counts: list[float]) -> bool:
 
 
 def _almost_equal(a: float, b: float) -> bool:
-    if a != a or b != b:
-        return a != a and b != b
+    if isnan(a) or isnan(b):
+        return isnan(a) and isnan(b)
     difference, size = abs(a - b), abs(a) + abs(b)
     if a == 0 or b == 0 or size < _SMALLEST_NORMAL:
         return difference < _TOLERANCE * _SMALLEST_NORMAL

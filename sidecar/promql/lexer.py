@@ -52,7 +52,10 @@ class Token:
 
 def tokens(text: str) -> list[Token]:
     """The tokens of *text*; refuses what is too long, too deep, too large or not closed."""
-    size = len(text.encode(errors="replace"))
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as exc:
+        raise QueryError(f"{near(text, exc.start)}: got half of a character, expected valid UTF-8") from exc
     if size > LENGTH:
         raise QueryError(f"got an expression of {size} bytes, expected at most {LENGTH}; record a part of it first")
     found = list(_scan(text))
@@ -97,7 +100,7 @@ def _scan(text: str) -> Iterator[Token]:
 
 def near(text: str, at: int) -> str:
     """Where character *at* of *text* is, in words: `near "foo bar" (1:5)`."""
-    excerpt = " ".join(text[at : at + 24].split())
+    excerpt = " ".join(text[at : at + 24].encode(errors="replace").decode().split())
     return f'near "{excerpt}" ({place(text, at)})' if excerpt else f"at the end ({place(text, at)})"
 
 

@@ -51,8 +51,8 @@ def parse(text: str) -> ast.Expr:
 def _rewritten(text: str, found: list[lexer.Token]) -> str:
     """*text* without comments, its strings written so that the parser reads them as Prometheus does.
 
-    The parser refuses escapes inside of backticks, reads `\\xff` as a character and not as a byte, and takes neither
-    `offset 0s` nor overflowing numbers for what they are.
+    The parser refuses escapes inside of backticks, takes the byte of an escape such as 0xff for a character, and takes
+    neither `offset 0s` nor overflowing numbers for what they are.
     """
     parts: list[str] = []
     for token, before in zip(found, [None, *found], strict=False):
@@ -61,7 +61,7 @@ def _rewritten(text: str, found: list[lexer.Token]) -> str:
         elif token.kind == "number" and before and before.text.lower() == "offset" and not token.text.strip("0.smhdwy"):
             parts.pop()
         elif token.kind == "number" and _overflows(token.text):
-            raise QueryError(f"{lexer.near(text, token.start)}: got {token.text}, expected a number that a float holds")
+            raise QueryError(f"{lexer.near(text, token.start)}: got an overflow, expected a number that a float holds")
         else:
             glued = before is not None and before.end == token.start
             parts.append(token.text if glued else f" {token.text}")
@@ -131,7 +131,7 @@ class _Reader:
         matching = ast.Matching(ast.Card.MANY_TO_MANY if op in ast.SET_OPERATORS else ast.Card.ONE_TO_ONE)
         if modifier is not None:
             fill = modifier.fill_values
-            if fill is not None and (fill.lhs is not None or fill.rhs is not None):
+            if fill.lhs is not None or fill.rhs is not None:
                 raise Unsupported("fill(), fill_left() and fill_right() are experimental and not supported here")
             listed = modifier.matching
             matching = ast.Matching(
@@ -185,7 +185,7 @@ def _at(at: pq.AtModifier | None) -> ast.At | None:
         return None
     if str(at.type) in _ANCHORS:
         return ast.At(_ANCHORS[str(at.type)])
-    return ast.At(ast.Anchor.TIME, _ms(_attribute(lambda: at.at) - _EPOCH, bounded=False))
+    return ast.At(ast.Anchor.TIME, _ms((_attribute(lambda: at.at) or _EPOCH) - _EPOCH, bounded=False))
 
 
 def _attribute(get: Callable[[], T]) -> T:

@@ -86,10 +86,13 @@ class Context:
             )
 
     def warn(self, text: str, place: str) -> None:
-        self.notes[f"PromQL warning: {text} ({place})"] = None
+        self._note(f"PromQL warning: {text}", place)
 
     def inform(self, text: str, place: str) -> None:
-        self.notes[f"PromQL info: {text} ({place})"] = None
+        self._note(f"PromQL info: {text}", place)
+
+    def _note(self, text: str, place: str) -> None:
+        self.notes[f"{text} ({place})" if place else text] = None
 
 
 VectorFn = Callable[[Context, int], list[Element]]

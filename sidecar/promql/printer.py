@@ -18,6 +18,8 @@ def show(expr: ast.Expr) -> str:
         case ast.Subquery(expr=inner, range_ms=length, step_ms=step):
             every = "" if step is None else duration(step / 1000)
             return f"{_operand(inner)}[{duration(length / 1000)}:{every}]{_modifiers(expr)}"
+        case ast.Negation(expr=ast.Number(value=value)):
+            return floats.show(-value)
         case ast.Negation(expr=inner):
             return f"-{_operand(inner)}"
         case ast.Binary(op="right", right=right):
@@ -36,7 +38,8 @@ def show(expr: ast.Expr) -> str:
 
 def _operand(expr: ast.Expr) -> str:
     text = show(expr)
-    return f"({text})" if isinstance(expr, ast.Binary | ast.Negation) else text
+    signed = text[0] in "+-"  # the parser would make the sign part of a number next to it
+    return f"({text})" if signed or isinstance(expr, ast.Binary) else text
 
 
 def _operator(expr: ast.Binary) -> str:

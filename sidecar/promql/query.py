@@ -1,5 +1,6 @@
 """A query: compiled once, asked often."""
 
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Final
 
@@ -8,7 +9,7 @@ from sidecar.promql import analysis, ast
 from sidecar.promql.compiler import Compiler
 from sidecar.promql.errors import LimitExceeded, QueryError
 from sidecar.promql.parse import parse
-from sidecar.promql.plan import Context, Element, Limits
+from sidecar.promql.plan import Context, Element, Limits, Window
 from sidecar.promql.querier import Querier
 from sidecar.promql.value import Kind, Matrix, Scalar, Series, String, Value, Vector
 
@@ -42,9 +43,7 @@ class Query:
         if self._vector is not None:
             return Vector(tuple(_unique(self._vector(context, at_ms), limits)), tuple(context.notes))
         if self._matrix is not None:
-            windows = self._matrix(context, at_ms)[2]
-            points = {m.shown: zip(times[low : low + len(v)], v, strict=True) for m, times, low, v in windows}
-            return Matrix(tuple(Series(labels, tuple(p)) for labels, p in points.items()), tuple(context.notes))
+            return Matrix(tuple(_series(self._matrix(context, at_ms)[2], limits)), tuple(context.notes))
         return String(self._expr.value if isinstance(self._expr, ast.Text) else "")
 
     def vector(self, querier: Querier, at_ms: int, limits: Limits = LIMITS) -> list[tuple[Labels, float]]:
@@ -72,9 +71,7 @@ class Query:
         total = 0
         for t in times:
             elements = self._vector(context, t)
-            total += len(elements)
-            if total > limits.points:
-                raise LimitExceeded(f"got more than {limits.points} points, expected fewer; ask for a longer step")
+            total = _bounded(total + len(elements), limits)
             for labels, value in _unique(elements, limits):
                 found.setdefault(labels, []).append((t, value))
         ordered = sorted(found.items(), key=lambda item: tuple(item[0].items()))
@@ -142,6 +139,23 @@ def compile_(text: str, *, step_ms: int = STEP_MS) -> Query:
         return Query(text, expr, step_ms)
     except RecursionError as exc:
         raise QueryError("the expression is nested too deep here; record a part of it first") from exc
+
+
+def _series(windows: Iterable[Window], limits: Limits) -> Iterator[Series]:
+    seen: set[Labels] = set()
+    total = 0
+    for metric, times, low, values in windows:
+        total = _bounded(total + len(values), limits)
+        if metric.shown in seen:
+            raise QueryError("vector cannot contain metrics with the same labelset")
+        seen.add(metric.shown)
+        yield Series(metric.shown, tuple(zip(times[low : low + len(values)], values, strict=True)))
+
+
+def _bounded(points: int, limits: Limits) -> int:
+    if points > limits.points:
+        raise LimitExceeded(f"got more than {limits.points} points, expected fewer; ask for a shorter or coarser range")
+    return points
 
 
 def _unique(elements: list[Element], limits: Limits) -> list[tuple[Labels, float]]:

@@ -24,7 +24,7 @@ def replace(builder: Builder, call: ast.Call) -> VectorFn:
     try:
         regex = re2.compile(pattern, options=options)
     except re2.error as exc:
-        raise QueryError(f"invalid regular expression in label_replace(): {pattern}: {exc}") from exc
+        raise QueryError(f"invalid regular expression in label_replace(): {pattern}; expected RE2 syntax") from exc
 
     def value(labels: Labels) -> str | None:
         match = regex.fullmatch(labels.text(source))

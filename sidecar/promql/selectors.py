@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from math import isnan
 from typing import assert_never
 
 from sidecar.model.samples import is_stale
@@ -30,7 +31,7 @@ def instant(plan: Plan, selector: ast.Selector, *, times: bool = False) -> Vecto
             if stamps[at] <= since:
                 continue
             value = series.values[at]
-            if value != value and is_stale(value):
+            if isnan(value) and is_stale(value):
                 continue
             found.append((metric, stamps[at] / 1000 if times else value))
         context.spend(len(chosen))
@@ -62,7 +63,7 @@ def window(plan: Plan, range_: ast.Range) -> MatrixFn:
             if whole - whole == 0:  # finite, so no marker is among them
                 yield metric, times, low, values
             else:
-                kept = [i for i, value in enumerate(values) if value == value or not is_stale(value)]
+                kept = [i for i, value in enumerate(values) if not isnan(value) or not is_stale(value)]
                 if len(kept) == len(values):
                     yield metric, times, low, values
                 elif kept:
@@ -104,7 +105,7 @@ def _reference(selector: ast.Selector | ast.Subquery) -> Callable[[Context, int]
     match at.anchor:
         case ast.Anchor.TIME:
             fixed = at.ms - offset
-            return lambda _, t: fixed
+            return lambda _context, _t: fixed
         case ast.Anchor.START:
             return lambda context, _: context.start - offset
         case ast.Anchor.END:

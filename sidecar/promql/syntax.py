@@ -15,6 +15,8 @@ _AGGREGATIONS: Final = frozenset(
         "topk", "bottomk", "count_values", "quantile", "limitk", "limit_ratio",
     }
 )  # fmt: skip
+_TYPE: Final = re.compile(r"(?<!instant )(?<!range )\b(?:matrix|vector)\b(?! selector)")
+_QUOTED: Final = re.compile(r"'(\w+)'")
 _TYPES: Final = {"matrix": "range vector", "vector": "instant vector"}
 
 
@@ -60,16 +62,17 @@ def _ends_operand(token: Token | None) -> bool:
 
 
 def explain(text: str, found: list[Token], message: str) -> str:
-    """The parser's *message* with a place, where one can be told."""
-    message = re.sub(r"\b(matrix|vector)\b(?! selector)", lambda match: _TYPES[match.group()], message)
-    if "holt_winters" in message:
+    """The parser's *message* in Prometheus' words and with a place, where one can be told."""
+    message = _TYPE.sub(lambda match: _TYPES[match.group()], message)
+    if "'holt_winters'" in message:
         message += "; Prometheus 3 calls it double_exponential_smoothing, which is experimental"
-    elif "unknown function" in message:
-        name = message.rpartition("'")[0].rpartition("'")[2]
-        at = next((token.start for token in found if token.text == name), 0)
-        message = f"{near(text, at)}: {message}"
-    elif message.startswith(("invalid promql query", "invalid syntax", "unexpected", "bad number", "no expression")):
-        message = _first_mistake(text, found) or f"{near(text, 0)}: {message}, expected a PromQL expression"
+    named = {match[1] for match in _QUOTED.finditer(message)}
+    at = next((token.start for token in found if token.text in named), None)
+    if at is not None:
+        return f"{near(text, at)}: {message}"
+    if message.startswith(("invalid promql query", "invalid syntax", "unexpected", "bad number", "no expression")):
+        expected = ", expected a PromQL expression" if message.startswith("invalid") else ""
+        return _first_mistake(text, found) or f"{near(text, 0)}: {message}{expected}"
     return message
 
 
@@ -102,6 +105,8 @@ def _first_mistake(text: str, found: list[Token]) -> str:
 
 def _misplaced(token: Token, previous: Token | None, *, wanted: bool) -> str:
     lower = token.text.lower()
+    if token.text in ("=", "=~", "!~"):
+        return f"got {token.text!r}, expected '==' or another operator; labels are matched in braces"
     if wanted:
         if token.kind == "close" and previous is not None and previous.kind == "open":
             return ""
@@ -112,7 +117,9 @@ def _misplaced(token: Token, previous: Token | None, *, wanted: bool) -> str:
     elif token.kind in ("number", "string") and not (previous and previous.text.lower() in ("offset", "@")):
         return f"got {token.text}, expected an operator"
     elif token.kind == "word" and _ends_operand(previous) and lower not in WORD_OPERATORS | {"offset", "by", "without"}:
-        if previous and previous.text.lower() in _AGGREGATIONS | {"offset", "@"}:
+        if previous and previous.text.lower() in _AGGREGATIONS:
+            return f"got {token.text!r}, expected '(', 'by' or 'without'"
+        if previous and previous.text.lower() in ("offset", "@"):
             return ""
         return f"got {token.text!r}, expected an operator"
     return f"got {token.text!r}, which PromQL does not know" if token.kind == "other" else ""

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from math import isnan
+from operator import lt
 
 from sidecar.promql import floats
 
@@ -31,7 +33,7 @@ def _extrapolated(
         return None
     first = values[0]
     result = values[-1] - first
-    if counter and values != sorted(values):
+    if counter and any(map(lt, values[1:], values)):
         result += sum(before for before, after in pairwise(values) if after < before)
 
     first_at, last_at = times[low], times[low + gaps]
@@ -62,7 +64,7 @@ def irate(times: Sequence[int], low: int, values: list[float], start: int, end: 
     return grown / ((times[at] - times[at - 1]) / 1000)
 
 
-def idelta(times: Sequence[int], low: int, values: list[float], start: int, end: int) -> float | None:  # noqa: ARG001 -- a Kernel
+def idelta(values: list[float]) -> float | None:
     return values[-1] - values[-2] if len(values) > 1 else None
 
 
@@ -82,12 +84,12 @@ def regression(times: Sequence[int], low: int, values: list[float], at: int) -> 
     return slope, sum_y / n - slope * sum_x / n
 
 
-def resets(times: Sequence[int], low: int, values: list[float], start: int, end: int) -> float | None:  # noqa: ARG001 -- a Kernel
-    return float(sum(after < before for before, after in pairwise(values)))
+def resets(values: list[float]) -> float:
+    return float(sum(map(lt, values[1:], values)))
 
 
-def changes(times: Sequence[int], low: int, values: list[float], start: int, end: int) -> float | None:  # noqa: ARG001 -- a Kernel
-    return float(sum(a != b and (a == a or b == b) for a, b in pairwise(values)))
+def changes(values: list[float]) -> float:
+    return float(sum(a != b and not (isnan(a) and isnan(b)) for a, b in pairwise(values)))
 
 
 def variance(values: list[float]) -> float:
@@ -100,7 +102,7 @@ def variance(values: list[float]) -> float:
     return (sum_ + sum_lost) / len(values)
 
 
-def of_values(function: Callable[[list[float]], float]) -> Kernel:
+def of_values(function: Callable[[list[float]], float | None]) -> Kernel:
     """The kernel that looks at nothing but the values."""
 
     def kernel(times: Sequence[int], low: int, values: list[float], start: int, end: int) -> float | None:  # noqa: ARG001 -- a Kernel
@@ -114,10 +116,10 @@ KERNELS: dict[str, Kernel] = {
     "increase": increase,
     "delta": delta,
     "irate": irate,
-    "idelta": idelta,
+    "idelta": of_values(idelta),
     "deriv": deriv,
-    "resets": resets,
-    "changes": changes,
+    "resets": of_values(resets),
+    "changes": of_values(changes),
     "sum_over_time": of_values(floats.total),
     "avg_over_time": of_values(floats.mean),
     "min_over_time": of_values(floats.minimum),
@@ -125,7 +127,7 @@ KERNELS: dict[str, Kernel] = {
     "count_over_time": of_values(lambda values: float(len(values))),
     "last_over_time": of_values(lambda values: values[-1]),
     "first_over_time": of_values(lambda values: values[0]),
-    "present_over_time": of_values(lambda values: 1.0),
+    "present_over_time": of_values(lambda _: 1.0),
     "stdvar_over_time": of_values(variance),
     "stddev_over_time": of_values(lambda values: floats.root(variance(values))),
 }

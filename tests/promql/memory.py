@@ -3,6 +3,7 @@
 import struct
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from typing import Final
 
 from sidecar.model.labels import Labels
@@ -41,7 +42,7 @@ class _Watched(array):  # type: ignore[type-arg]  # the class cannot be subscrip
     def __getitem__(self, at):
         found = super().__getitem__(at)
         for value in found if isinstance(at, slice) else (found,):
-            if value != value and struct.pack("<d", value) == _NATIVE_BITS:
+            if isnan(value) and struct.pack("<d", value) == _NATIVE_BITS:
                 self.memory.touched = True
         return found
 

@@ -6,6 +6,7 @@ import struct
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 from pathlib import Path
 from typing import Final
 
@@ -236,9 +237,9 @@ def _check_middle(case: Eval, answer: Matrix, at_ms: int) -> None:
 
 def almost_equal(a: float, b: float) -> bool:
     """Whether *a* and *b* differ by less than a millionth of their sum, or are both NaN."""
-    if a == b or (a != a and b != b):
+    if a == b or (isnan(a) and isnan(b)):
         return True
-    if a != a or b != b:
+    if isnan(a) or isnan(b):
         return False
     size, difference = abs(a) + abs(b), abs(a - b)
     if a == 0 or b == 0 or size < _SMALLEST:
