@@ -203,7 +203,7 @@ async def test_what_the_store_shows_can_be_read_back():
     )
 
     plain = parse_text(await ours(store.live(), ANYTHING))
-    open_ = parse_openmetrics(await ours(store.live(), OPENMETRICS))  # type: ignore[no-untyped-call]  # has no types
+    open_ = parse_openmetrics(await ours(store.live(), OPENMETRICS))
 
     def samples(metrics: Any) -> dict[str, float]:
         return {f"{s.name}{s.labels}": s.value for metric in metrics for s in metric.samples}

@@ -10,7 +10,9 @@ from sidecar.model.labels import EMPTY, Labels
     [
         pytest.param({}, "cbf29ce484222325", id="nothing is the offset basis"),
         pytest.param(
-            {"name": "garland, briggs", "fear": "love is not enough"}, f"{5799056148416392346:016x}", id="Prometheus' own case"
+            {"name": "garland, briggs", "fear": "love is not enough"},
+            f"{5799056148416392346:016x}",
+            id="Prometheus' own case",
         ),
     ],
 )

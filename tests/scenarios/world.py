@@ -108,7 +108,8 @@ class World:
                 await app.run(listen=False)
 
         self._task = asyncio.create_task(live())
-        await asyncio.wait([started, self._task], return_when=asyncio.FIRST_COMPLETED)
+        waiting: list[asyncio.Future[Any]] = [started, self._task]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if self._task.done():
             await self._task
         self.app = await started

@@ -11,7 +11,7 @@ from sidecar.store.live import le
 
 def client_le(bound: float) -> str:
     """What Prometheus' own client writes."""
-    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]  # the client has no types here
+    return str(floatToGoString(bound))
 
 
 @pytest.mark.parametrize(
