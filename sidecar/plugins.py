@@ -51,6 +51,8 @@ def find(package: str, type_: str, base: type[T]) -> type[T]:
 
 
 def _own(package: str) -> Iterator[str]:
-    for info in pkgutil.walk_packages(importlib.import_module(package).__path__, prefix=""):
+    # The prefix must be whole: a subpackage is imported by its name, and left out in silence when that fails.
+    prefix = f"{package}."
+    for info in pkgutil.walk_packages(importlib.import_module(package).__path__, prefix):
         if not info.ispkg and not info.name.rpartition(".")[2].startswith("_"):
-            yield info.name
+            yield info.name.removeprefix(prefix)
