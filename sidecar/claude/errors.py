@@ -4,8 +4,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Final
+
+from sidecar.claude import clouds
 
 
 class ErrorType(StrEnum):
@@ -61,7 +65,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed request. `message` quotes the API, bounded but otherwise as it came."""
+    """One failed request. `message` quotes the API: in one bounded line, without what looks like a credential."""
 
     error_type: ErrorType
     message: str
@@ -102,25 +106,32 @@ def outcome(error_type: str) -> Outcome:
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """What an answer means that is no success: by the API's own words, by its status only where they say nothing."""
     lowered = {name.lower(): value for name, value in headers.items()}
-    found = _error(body)
-    request_id = lowered.get("request-id", "")
-    if found is None:
+    outer = _object(body)
+    request_id = _line(lowered.get("request-id", "") or _text(outer, "request_id"))
+    cloud = clouds.read(lowered, outer)
+    error = outer.get("error")
+    if cloud is not None:
+        api_type, known, said = cloud
+        code = ""
+        # None of the clouds has spend caps of the API's kind, so a limit there is one of the rate.
+        word, fault, retryable = _meaning(status, known, code, said, lowered | {"x-should-retry": "true"})
+    elif isinstance(error, dict) and (_text(error, "type") or _text(error, "message")):
+        api_type, code, said = _text(error, "type"), _code(error), _text(error, "message")
+        word, fault, retryable = _meaning(status, api_type, code, said, lowered)
+        if fault is Fault.PROVIDER and api_type not in _TYPES and not request_id:
+            fault = Fault.GATEWAY  # an answer of the API has an id and a type of the API's
+    else:
         return _not_the_api(status, lowered, request_id)
-    error, outer = found
-    code = _code(error)
-    api_type = _text(error, "type")
-    word, fault, retryable = _meaning(status, api_type, code, _text(error, "message"), lowered)
-    said = _text(error, "message")[:_LONGEST] or "no message"
     return Failure(
         word,
-        f"HTTP {status} {code or api_type or 'without a type'}: {said}",
+        _line(f"HTTP {status} {code or api_type or 'without a type'}: {said or 'no message'}"),
         fault,
         retryable,
         _retry_after(lowered) if retryable else None,
         _NEXT.get(code) or _NEXT[word],
-        api_type,
-        code,
-        request_id or _text(outer, "request_id"),
+        _line(api_type),
+        _line(code),
+        request_id,
     )
 
 
@@ -132,9 +143,10 @@ def classify_event(error: Any, request_id: str = "") -> Failure:
     if code in _CODES or api_type in _TYPES:
         # The headers of the 200 say nothing about what came after it, so a limit is a limit of the rate.
         word, fault, retryable = _meaning(200, api_type, code, _text(error, "message"), {"retry-after": ""})
-    said = _text(error, "message")[:_LONGEST] or "no message"
+    said = _text(error, "message") or "no message"
     message = f"{code or api_type or 'an error without a type'} inside the stream, after HTTP 200: {said}"
-    return Failure(word, message, fault, retryable, None, _NEXT.get(code) or _NEXT[word], api_type, code, request_id)
+    step = _NEXT.get(code) or _NEXT[word]
+    return Failure(word, _line(message), fault, retryable, None, step, _line(api_type), _line(code), request_id)
 
 
 def not_the_api(status: int, headers: Mapping[str, str]) -> Failure:
@@ -143,7 +155,11 @@ def not_the_api(status: int, headers: Mapping[str, str]) -> Failure:
     return _not_the_api(status, lowered, lowered.get("request-id", ""))
 
 
-_LONGEST: Final = 300  # characters of the API's message that are repeated
+_LONGEST: Final = 300  # characters of a message
+_SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_CREDENTIAL: Final = re.compile(
+    r"\b(?:sk-[\w-]{6,}|eyJ[\w-]{6,}[\w.-]*|AKIA\w{12,}|(?:bearer|basic)\s+(?=\S*\d)[\w.~+/=-]{8,})", re.IGNORECASE
+)
 
 _Meaning = tuple[ErrorType, Fault, bool]
 
@@ -198,6 +214,7 @@ _STATUSES: Final[Mapping[int, _Meaning]] = {
 # These have no code of their own, and no other mark than their words.
 _OWN_LIMIT: Final = re.compile(r"reached your specified\b[^.]*\busage limits?|credit balance is too low", re.IGNORECASE)
 _TOO_LONG: Final = re.compile(r"prompt is too long|context (?:window|limit)|exceeds? .*\bcontext\b", re.IGNORECASE)
+_REMAINING: Final = re.compile(r"anthropic-ratelimit-.*-remaining|x-ratelimit-remaining-.*")
 _BROWSER: Final = "CORS requests are not allowed"
 
 _NEXT: Final[Mapping[str, str]] = {
@@ -248,19 +265,21 @@ def _meaning(status: int, api_type: str, code: str, message: str, headers: Mappi
 
 def _passes(headers: Mapping[str, str]) -> bool:
     """Whether a 429 is over some day soon: a spent budget alone comes without a hint when to ask again."""
-    if "retry-after" in headers or "retry-after-ms" in headers or headers.get("x-should-retry") == "true":
+    hint = headers.get("x-should-retry", "").strip().lower()
+    if hint in ("true", "false"):
+        return hint == "true"  # gateways mark their own caps with it
+    if "retry-after" in headers or "retry-after-ms" in headers:
         return True
+    if headers.get("anthropic-ratelimit-unified-status", "allowed") != "allowed":
+        return True  # a subscription's share of the hours or the week
     # A gateway that drops retry-after may still show which limit was hit.
-    return any(
-        name.startswith("anthropic-ratelimit-") and name.endswith("-remaining") and value.strip() == "0"
-        for name, value in headers.items()
-    )
+    return any(_REMAINING.fullmatch(name) and value.strip() == "0" for name, value in headers.items())
 
 
 def _not_the_api(status: int, headers: Mapping[str, str], request_id: str) -> Failure:
     kind = headers.get("content-type", "").partition(";")[0].strip()[:60] or "no content type"
     server = headers.get("server", "").strip()[:60] or "an unnamed server"
-    message = f"HTTP {status} from {server} with {kind}, expected the API's JSON"
+    message = _line(f"HTTP {status} from {server} with {kind}, expected the API's JSON")
     if status == 413:  # Cloudflare answers it in front of the API
         return Failure(ErrorType.TOO_LARGE, message, Fault.OUR_REQUEST, False, None, _NEXT[ErrorType.TOO_LARGE])
     retryable = status in (408, 425, 429, 499) or status >= 500 or status < 300
@@ -275,16 +294,13 @@ def _not_the_api(status: int, headers: Mapping[str, str], request_id: str) -> Fa
     )
 
 
-def _error(body: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """The `error` of an error body, and the body; gateways leave its `type: error` out."""
+def _object(body: bytes) -> Mapping[str, Any]:
+    """The JSON object that *body* is; an empty one when it is none."""
     try:
         outer = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    error = outer.get("error") if isinstance(outer, dict) else None
-    if isinstance(error, dict) and (isinstance(error.get("type"), str) or isinstance(error.get("message"), str)):
-        return error, outer
-    return None
+        return {}
+    return outer if isinstance(outer, dict) else {}
 
 
 def _text(mapping: Mapping[str, Any], key: str) -> str:
@@ -298,9 +314,24 @@ def _code(error: Mapping[str, Any]) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from `retry-after-ms` or `retry-after`; a date there needs a clock, and is not read."""
+    """Seconds, from `retry-after-ms` or `retry-after`; a date there counts from the answer's own date."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "").strip()
         if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
             return float(text) * unit
-    return None
+    until, now = _moment(headers.get("retry-after", "")), _moment(headers.get("date", ""))
+    return None if until is None or now is None else max(0.0, until - now)
+
+
+def _moment(text: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError, IndexError):
+        return None
+
+
+def _line(said: str) -> str:
+    """*said* in one line of bounded length; gateways are known to repeat the key that they did not take."""
+    shown = _SPACE.sub(" ", _CREDENTIAL.sub("***", said[: 4 * _LONGEST])).strip()
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"

@@ -10,6 +10,7 @@ from sidecar.claude.sse import Event
 from sidecar.claude.usage import Usage
 
 _NOTHING: Final = Usage()
+_AT_ONCE: Final = 0.01  # seconds in which no model writes a message: pieces that come so close were held back
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class StreamResult:
         if self.first_content_at is None or self.last_content_at is None or not self.finished:
             return None
         seconds = self.last_content_at - self.first_content_at
-        return (self.usage.output_tokens - 1) / seconds if seconds > 0 and self.usage.output_tokens > 1 else None
+        return (self.usage.output_tokens - 1) / seconds if seconds > _AT_ONCE and self.usage.output_tokens > 1 else None
 
     def after(self, event: Event, at: float) -> "StreamResult":
         """This result with one more *event*, which came at *at*. Events of an unknown type change times alone."""
@@ -77,6 +78,8 @@ class StreamResult:
                 return replace(seen, pings=seen.pings + 1)
             case "error":
                 return replace(seen, error=classify_event(data.get("error"), _text(data, "request_id")))
+            case "message" if isinstance(data.get("error"), dict):  # as gateways say it, without the event's name
+                return replace(seen, error=classify_event(data["error"]))
             case _:
                 return seen
 
@@ -85,8 +88,10 @@ def judge(result: StreamResult) -> Failure | None:
     """What is wrong with a stream that has ended; None when it is whole, whatever its stop reason."""
     if result.error is not None:
         return result.error
-    if result.finished and result.started:
+    if result.finished and result.started and result.stop_reason:
         return None
+    if result.finished and result.started:
+        return _failure(ErrorType.STREAM_ERROR, "the stream ended properly, but no message_delta gave a stop_reason")
     if result.finished:
         return _failure(ErrorType.STREAM_ERROR, "the stream ended properly, but never began: no message_start came")
     if result.events == result.unreadable:

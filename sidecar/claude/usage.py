@@ -38,7 +38,6 @@ class Usage:
             cache_read=_count(raw, "cache_read_input_tokens", self.cache_read),
             web_searches=_count(raw.get("server_tool_use"), "web_search_requests", self.web_searches),
         )
-        written = _count(raw, "cache_creation_input_tokens", usage.cache_write)
         split = raw.get("cache_creation")
         if isinstance(split, Mapping):
             usage = replace(
@@ -46,8 +45,9 @@ class Usage:
                 cache_write_5m=_count(split, "ephemeral_5m_input_tokens", 0),
                 cache_write_1h=_count(split, "ephemeral_1h_input_tokens", 0),
             )
-        if written != usage.cache_write:  # without the split, or against it: five minutes are the default
-            usage = replace(usage, cache_write_5m=written, cache_write_1h=0)
+        written = _count(raw, "cache_creation_input_tokens", usage.cache_write)
+        if written > usage.cache_write:  # without the split, or more than it: five minutes are the default
+            usage = replace(usage, cache_write_5m=written - usage.cache_write_1h)
         speed, tier, geo = raw.get("speed"), raw.get("service_tier"), raw.get("inference_geo")
         return replace(
             usage,

@@ -139,4 +139,5 @@ def test_whatever_comes_is_judged(events):
     result = fold(*((float(i), one) for i, one in enumerate(events)))
 
     assert result.events == len(events)
-    assert (judge(result) is None) == (result.error is None and result.started and result.finished)
+    whole = result.started and result.finished and bool(result.stop_reason)
+    assert (judge(result) is None) == (whole and result.error is None)
