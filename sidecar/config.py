@@ -114,7 +114,7 @@ def read(path: Path, flags: Mapping[str, Any] | None = None) -> Config:
     except UnicodeDecodeError as exc:
         raise ConfigError(Mistake(str(path), 0, "", f"is not UTF-8 text: {exc}; expected a YAML file")) from exc
     except OSError as exc:
-        problem = f"cannot be read: {exc.strerror}; expected a YAML file, see `sidecar config schema`"
+        problem = f"cannot be read: {exc.strerror}; expected a YAML file, see `sidecar demo --print-config`"
         raise ConfigError(Mistake(str(path), 0, "", problem)) from exc
     return parse(text, str(path), flags, folder=path.parent)
 

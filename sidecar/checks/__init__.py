@@ -34,7 +34,7 @@ class ProbeContext(Protocol):
     @property
     def outbound(self) -> Outbound: ...
 
-    def record(self, family: Family, value: float, **labels: str) -> None:
+    def record(self, family: Family, value: float, /, **labels: str) -> None:
         """Measure: set a gauge, add to a counter or observe in a histogram. The check's own labels are added."""
 
     def phase(self, name: str, seconds: float) -> None:

@@ -38,7 +38,7 @@ class Recording:
         self.updates: list[Update] = []
         self.notes: dict[str, str | float] = {}
 
-    def record(self, family: Family, value: float, **labels: str) -> None:
+    def record(self, family: Family, value: float, /, **labels: str) -> None:
         """Measure: set a gauge, add to a counter or observe in a histogram."""
         self.updates.append(Update(family, value, Labels(labels)))
 

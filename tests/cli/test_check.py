@@ -1,0 +1,45 @@
+"""`sidecar check`."""
+
+import json
+
+import pytest
+
+CONFIG = """
+checks:
+  - {type: http, name: one, url: "http://127.0.0.1:1/secret-less", timeout: 5s}
+  - {type: http, name: two, url: "http://127.0.0.1:1/?key=planted-secret", timeout: 5s}
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Two checks of a port where nobody listens."""
+    path = tmp_path / "sidecar.yml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_failed_probes_are_said(sidecar, file):
+    """Each failed probe is told with its word and its sentence, and the exit code is 1."""
+    said = sidecar("check", file)
+
+    assert said.code == 1
+    assert said.out.count("FAILED") == 2
+    assert "connect: no connection to http://127.0.0.1:1/" in said.out
+    assert "planted-secret" not in said.out + said.err
+
+
+def test_one_by_name(sidecar, file):
+    """Only the named check is probed."""
+    said = sidecar("check", file, "two", "--json")
+
+    assert [json.loads(line)["check"] for line in said.out.splitlines()] == ["two"]
+    assert json.loads(said.out)["error_type"] == "connect"
+
+
+def test_unknown_name(sidecar, file):
+    """A name that no check has is wrong use, answered with the names that there are."""
+    said = sidecar("check", file, "three")
+
+    assert said.code == 2
+    assert "no check 'three'; known: one, two" in said.err

@@ -1,0 +1,95 @@
+"""`sidecar config`."""
+
+import json
+
+import pytest
+import yaml
+
+GOOD = """
+external_url: https://sidecar.example
+checks:
+  - {type: http, name: gateway, url: "http://127.0.0.1:1/", critical: true}
+channels:
+  - {type: webhook, name: hook, url: "http://hook.example/path-that-nobody-may-see", signing_secret: planted-secret}
+rules:
+  - pack: availability
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A good configuration."""
+    path = tmp_path / "sidecar.yml"
+    path.write_text(GOOD)
+    return path
+
+
+def test_check_says_that_all_is_fine(sidecar, file):
+    """A good file is answered in one line, with what is in it and what is probably not meant."""
+    said = sidecar("config", "check", file)
+
+    assert said.code == 0
+    assert "fine: 1 check, 1 channel, " in said.out
+    assert "a restart forgets what was told" in said.out
+
+
+def test_check_names_every_mistake(sidecar, file):
+    """A bad file is answered with every mistake, one line each, and exit code 2."""
+    file.write_text(GOOD + "tick: 5\ncheks: []\n")
+
+    said = sidecar("config", "check", file)
+
+    assert said.code == 2
+    assert f"{file}:9: tick: got 5" in said.err
+    assert f"{file}:10: cheks: unknown key; did you mean 'checks'?" in said.err
+    assert "2 mistakes; the daemon would not start" in said.err
+
+
+@pytest.mark.parametrize("text", [GOOD, "tick: 5\n"], ids=["good", "bad"])
+def test_check_for_machines(sidecar, file, text):
+    """With --json the answer is one object that says the same."""
+    file.write_text(text)
+
+    said = sidecar("config", "check", file, "--json")
+
+    answer = json.loads(said.out)
+    assert answer["ok"] is (said.code == 0)
+    assert [m["key"] for m in answer["mistakes"]] == ([] if answer["ok"] else ["tick"])
+
+
+def test_show_hides_secrets(sidecar, file):
+    """What the daemon would run with is shown whole, without one secret."""
+    said = sidecar("config", "show", file)
+
+    shown = yaml.safe_load(said.out)
+    assert said.code == 0
+    assert shown["checks"][0]["every"] == "15s"
+    assert shown["channels"][0]["signing_secret"] == "***"
+    assert "planted-secret" not in said.out
+    assert "nobody-may-see" not in said.out
+
+
+def test_shown_is_readable_again(sidecar, file, tmp_path):
+    """What `show` prints is a configuration."""
+    again = tmp_path / "again.yml"
+    again.write_text(sidecar("config", "show", file).out.replace("'***'", "http://hook.example/"))
+
+    assert sidecar("config", "check", again).code == 0
+
+
+def test_schema_knows_every_type(sidecar):
+    """The schema names the fields of every check and channel."""
+    said = sidecar("config", "schema")
+
+    schema = json.loads(said.out)
+    assert said.code == 0
+    assert schema["$defs"]["sidecar.checks.http"]["properties"]["url"]["description"]
+    assert {"$ref": "#/$defs/sidecar.channels.webhook"} in schema["properties"]["channels"]["items"]["oneOf"]
+
+
+def test_wrong_use(sidecar):
+    """An unknown command is exit code 2 and a hint."""
+    said = sidecar("frobnicate")
+
+    assert said.code == 2
+    assert "No such command" in said.err
