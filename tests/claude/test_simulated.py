@@ -47,7 +47,7 @@ def test_a_page_is_no_answer(page, status):
 
 @pytest.mark.parametrize(
     ("type_", "word"),
-    zip(errors.STREAM_MESSAGES, ("overloaded", "server_error", "throttled", "timeout"), strict=True),
+    [*zip(errors.STREAM_MESSAGES, ("overloaded", "server_error", "throttled", "timeout"), strict=True)],
 )
 def test_errors_in_streams_have_their_words(type_, word):
     """What the simulator puts into a stream is told as if it had come before."""
