@@ -164,17 +164,10 @@ def threshold(expr: ast.Expr) -> tuple[str, float] | None:
     if expr.op not in ast.COMPARISONS:
         return None
     if ast.kind(expr.left) is Kind.SCALAR:
-        number = _literal(expr.left)
+        number = ast.literal(expr.left)
         return None if number is None else (MIRROR[expr.op], number)
-    number = _literal(expr.right)
+    number = ast.literal(expr.right)
     return None if number is None else (expr.op, number)
-
-
-def _literal(expr: ast.Expr) -> float | None:
-    sign = 1.0
-    while isinstance(expr, ast.Negation):
-        expr, sign = expr.expr, -sign
-    return sign * expr.value if isinstance(expr, ast.Number) else None
 
 
 def equal_labels(exprs: Sequence[ast.Expr]) -> Labels:

@@ -141,6 +141,14 @@ def kind(expr: Expr) -> Kind:
             return Kind.VECTOR
 
 
+def literal(expr: Expr) -> float | None:
+    """The number that *expr* is, whatever signs stand before it; None if it is another expression."""
+    sign = 1.0
+    while isinstance(expr, Negation):
+        expr, sign = expr.expr, -sign
+    return sign * expr.value if isinstance(expr, Number) else None
+
+
 def children(expr: Expr) -> "tuple[Expr, ...]":
     """The expressions directly inside *expr*, in the order of the text."""
     match expr:

@@ -18,10 +18,9 @@ def show(expr: ast.Expr) -> str:
         case ast.Subquery(expr=inner, range_ms=length, step_ms=step):
             every = "" if step is None else duration(step / 1000)
             return f"{_operand(inner)}[{duration(length / 1000)}:{every}]{_modifiers(expr)}"
-        case ast.Negation(expr=ast.Number(value=value)):
-            return floats.show(-value)
         case ast.Negation(expr=inner):
-            return f"-{_operand(inner)}"
+            number = ast.literal(expr)
+            return f"-{_operand(inner)}" if number is None else floats.show(number)
         case ast.Binary(op="right", right=right):
             return show(right)  # the left side only lends its labels
         case ast.Binary():
