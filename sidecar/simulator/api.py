@@ -123,6 +123,8 @@ async def _guarded(call: Call | None, request: web.Request, handler: Handler) ->
         return await handler(request)
     except ApiError as exc:
         return _error(call, exc)
+    except ConnectionError:
+        return web.Response()  # the other side has left in the middle of its answer; nobody reads this
     except web.HTTPNotFound:
         return _error(call, ApiError(404, "not_found_error", "Not found"))
     except web.HTTPMethodNotAllowed:

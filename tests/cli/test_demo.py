@@ -20,7 +20,7 @@ from sidecar.cli.demo.narrator import Narrator
 from sidecar.cli.demo.reading import Seen
 from sidecar.cli.demo.receivers import receivers
 from sidecar.cli.demo.scenarios import SCENARIOS
-from sidecar.simulator import KEY, Fault, FaultKind, Latency, Simulator, application, serve
+from sidecar.simulator import KEY, Fault, Latency, Simulator, application, serve
 from sidecar.yamlfile import load
 
 FIRING = {
@@ -191,7 +191,7 @@ def test_the_real_channel_can_be_read():
 
 
 @pytest.mark.realtime
-async def test_users_meet_what_the_api_does():
+async def test_users_meet_what_the_api_does(caplog):
     """The gateway passes streams and errors on; the users say which it was; a gateway that is down fails by itself."""
     simulator = Simulator(latency=Latency(0.0, 0.01, 10_000.0, 0.0))
     async with serve(application(simulator)) as claude:
@@ -201,15 +201,16 @@ async def test_users_meet_what_the_api_does():
             async with session.get(f"{url}/health") as response:
                 assert response.status == 200
             found = [await users._ask(session, "?")]
-            for kind in (FaultKind.OVERLOADED, FaultKind.TRUNCATE, FaultKind.RESET):
-                simulator.faults = (Fault(kind),)
+            for fault in ("overloaded", "truncate", "reset", "reset,after=1"):
+                simulator.faults = (Fault.parse(fault),)
                 found.append(await users._ask(session, "?"))
             gateway.down = True
             found.append(await users._ask(session, "?"))
             async with session.get(f"{url}/health") as response:
                 assert response.status == 503
 
-    assert found == [None, "529 overloaded_error", "half an answer", "502 api_error", "503"]
+    assert found == [None, "529 overloaded_error", "half an answer", "502 api_error", "connection lost", "503"]
+    assert not caplog.records
 
 
 def test_the_ledger_puts_an_incident_together():
@@ -225,7 +226,7 @@ def test_the_ledger_puts_an_incident_together():
     assert (incident.told_at, incident.after, incident.closed_at) == (13.0, 3.0, 20.0)
     assert incident.end == "recovered"
     assert ledger.still_open == 0
-    assert ledger.counts == {"webhook": 3, "slack": 1}
+    assert ledger.counts == {"webhook": (2, 1), "slack": (1, 0)}
 
 
 async def test_the_ledger_waits_for_what_is_open():

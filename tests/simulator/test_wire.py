@@ -794,3 +794,15 @@ async def test_exchanges_are_remembered(simulator, client):
     assert (found.method, found.path, found.status, found.model) == ("POST", "/v1/messages", 529, "claude-haiku-5-5")
     assert (found.version, found.key_header, found.attempt) == ("2023-06-01", "x-api-key", 2)
     assert (found.request_id, found.faults) == (request_id, ("overloaded",))
+
+
+async def test_a_client_may_leave_in_the_middle(simulator, client, caplog):
+    """Whoever closes the connection during a stream disturbs nobody, and nothing is logged about it."""
+    async with client.post("/v1/messages", json=STREAM) as response:
+        await response.content.readline()
+    await asyncio.sleep(30)
+
+    assert simulator.exchanges[-1].status == 0
+    assert not caplog.records
+    async with client.get("/api/hello") as response:
+        assert response.status == 200

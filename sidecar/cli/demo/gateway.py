@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -49,22 +49,30 @@ class Gateway:
             return web.Response(
                 status=503, text="<html><body>503 Service Unavailable</body></html>", content_type="text/html"
             )
-        headers = {n: v for n, v in request.headers.items() if n.lower() not in _HOP_BY_HOP}
+        headers = _kept(request.headers)
         body = await request.read()
+        response: web.StreamResponse | None = None
         try:
             async with self._session.request(
                 request.method, f"{self._upstream}{request.path_qs}", headers=headers, data=body
             ) as answer:
-                kept = {n: v for n, v in answer.headers.items() if n.lower() not in _HOP_BY_HOP}
-                response = web.StreamResponse(status=answer.status, headers=kept)
+                response = web.StreamResponse(status=answer.status, headers=_kept(answer.headers))
                 await response.prepare(request)
                 async for chunk in answer.content.iter_any():
                     await response.write(chunk)
-                self.served += answer.status == 200
-                return response
         except (aiohttp.ClientError, TimeoutError) as exc:
-            error = {"type": "api_error", "message": f"upstream: {type(exc).__name__}"}
-            return web.json_response({"type": "error", "error": error}, status=502)
+            if response is None:
+                error = {"type": "api_error", "message": f"upstream: {type(exc).__name__}"}
+                return web.json_response({"type": "error", "error": error}, status=502)
+            if request.transport is not None:  # one of the two has left in mid-answer, so the other is left, too
+                request.transport.abort()
+        else:
+            self.served += response.status == 200
+        return response
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
 
 
 @dataclass(slots=True)

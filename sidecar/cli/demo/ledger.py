@@ -69,11 +69,12 @@ class Ledger:
         return len(self._open)
 
     @property
-    def counts(self) -> dict[str, int]:
-        """Messages by channel."""
-        found: dict[str, int] = {}
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """By channel: messages that opened something, and messages that closed something."""
+        found: dict[str, tuple[int, int]] = {}
         for _, seen in self.seen:
-            found[seen.channel] = found.get(seen.channel, 0) + 1
+            opened, closed = found.get(seen.channel, (0, 0))
+            found[seen.channel] = (opened + seen.opens, closed + (not seen.opens))
         return found
 
     def _new(self, alert: dict[str, Any], at: float) -> Incident:

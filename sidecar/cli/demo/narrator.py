@@ -54,7 +54,7 @@ class Narrator:
     def lines(self, lines: Iterable[str]) -> None:
         """Text that stays as it is."""
         for line in lines:
-            self._console.print(Padding(Text(line), (0, 0, 0, 2)), soft_wrap=True)
+            self._console.print(Text(f"  {line}"), soft_wrap=True)
 
     def addresses(self, rows: Sequence[tuple[str, str]]) -> None:
         """What to look at, and where."""

@@ -156,8 +156,8 @@ class Story:
                     for i in ledger.incidents
                 ],
             )
-            counts = ", ".join(f"{n} by {channel}" for channel, n in ledger.counts.items())
-            narrator.say(f"Messages: {counts}. Each alert was opened once and closed once on each channel.")
+            counts = "; ".join(f"{name} {o} and {c}" for name, (o, c) in ledger.counts.items())
+            narrator.say(f"Messages that opened and that closed something: {counts}.")
         narrator.heading("In real life")
         narrator.say(configuration.REAL_LIFE)
         narrator.heading("Try next")
