@@ -12,7 +12,7 @@ from yarl import URL
 
 from sidecar.checks import CheckFailed, ProbeContext
 from sidecar.model.families import PROBE_CERT_EXPIRY, PROBE_STATUS
-from sidecar.outbound import OutboundError
+from sidecar.outbound import OutboundError, Phase
 from sidecar.secrets import Secret, SecretError, redact
 from sidecar.templating import safe
 
@@ -65,9 +65,9 @@ def reveal(secret: Secret, error_type: str) -> str:
         raise CheckFailed(error_type, str(exc)) from exc
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, limit: int = _QUOTED) -> str:
     """The beginning of what a peer said, as one line that shows no secret and commands nobody."""
-    return safe.line(redact(text), _QUOTED)
+    return safe.line(redact(text), limit)
 
 
 async def beginning(response: aiohttp.ClientResponse) -> str:
@@ -91,6 +91,7 @@ async def answer(
     headers: Mapping[str, str],
     body: bytes | None = None,
     redirects: int = 0,
+    phase: Phase | None = None,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The answer to one request, with phases, status and certificate recorded; raises CheckFailed."""
     try:
@@ -100,7 +101,7 @@ async def answer(
             headers=headers,
             body=body,
             redirects=redirects,
-            phase=ctx.phase,
+            phase=phase or ctx.phase,
             certificate=lambda ends: ctx.record(PROBE_CERT_EXPIRY, ends),
         ) as response:
             ctx.record(PROBE_STATUS, float(response.status))

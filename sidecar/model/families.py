@@ -56,6 +56,7 @@ CLAUDE_INPUT_TOKENS = _gauge(
 CLAUDE_MODEL_ACTIVE = _gauge(
     "claude_model_active", "Whether the API lists the model as active (1) or deprecated or retired (0)."
 )
+CLAUDE_MODEL_RETIRES = _gauge("claude_model_retires_timestamp_seconds", "When the API says that the model retires.")
 CLAUDE_RATELIMIT_LIMIT = _gauge(
     "claude_ratelimit_limit", "Rate limit, by family (requests, tokens, input_tokens, output_tokens)."
 )

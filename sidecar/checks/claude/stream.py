@@ -1,0 +1,136 @@
+"""Whether Claude streams a message to its end, and how fast."""
+
+import asyncio
+from typing import Final, Literal
+
+from pydantic import Field
+
+from sidecar.checks import CheckFailed, ProbeContext
+from sidecar.checks.claude._call import Answer, failed, not_expected, whole
+from sidecar.checks.claude._paid import PaidCheck
+from sidecar.claude.errors import ErrorType
+from sidecar.claude.sse import Decoder, OversizedEventError
+from sidecar.claude.stream import StreamResult, judge
+from sidecar.model.durations import Duration, show
+from sidecar.model.families import CLAUDE_FIRST_TOKEN, CLAUDE_STREAM_GAP, CLAUDE_TOKENS_PER_SECOND
+
+_LARGEST: Final = 8 * 1024 * 1024  # bytes of a stream; a thousandfold of what the most tokens need
+_BURST: Final = 0.02  # seconds in which many pieces of content come only when something has held them back
+_MANY: Final = 4
+
+
+class ClaudeStreamCheck(PaidCheck):
+    """Asks for a streamed message and reads it raw: first token, gaps, speed, errors after the 200, and its end."""
+
+    type: Literal["claude.stream"] = "claude.stream"
+    timeout: Duration = Field(30.0, description="A stream that has not ended by then has failed.", gt=0)
+    max_tokens: int = Field(32, description="The most tokens to pay for.", ge=1, le=4096)
+    stall_after: Duration = Field(20.0, description="A stream without a byte for so long has stalled.", gt=0)
+    content_after: Duration | None = Field(
+        None,
+        description="A stream without content for so long has failed, though it pings; `timeout` without it.",
+        gt=0,
+    )
+
+    async def ask(self, ctx: ProbeContext) -> None:
+        reading = _Reading(self, ctx)
+        try:
+            async with self.call(ctx, "POST", self.payload(self.max_tokens, stream=True), stream=True) as answer:
+                if answer.response.content_type != "text/event-stream":
+                    raise not_expected(ctx, answer.response, await whole(answer))
+                await reading.run(answer)
+        except CheckFailed as exc:
+            if exc.error_type != ErrorType.RESET or not reading.begun:
+                raise
+        finally:
+            reading.record()
+        if failure := judge(reading.result):
+            raise failed(ctx, failure)
+        self.record_end(ctx, reading.result.stop_reason or "other", reading.result.model, reading.seconds)
+
+
+class _Reading:
+    """One stream while it is read."""
+
+    def __init__(self, check: ClaudeStreamCheck, ctx: ProbeContext) -> None:
+        self._check = check
+        self._ctx = ctx
+        self._sent_at = 0.0
+        # Earlier than the check as a whole gives up, since only here it is known what had come by then.
+        margin = check.timeout - check.patience
+        self._deadline = ctx.clock.monotonic() + check.patience - margin
+        self._last_byte_at = 0.0
+        self.begun = False
+        self.result = StreamResult()
+
+    @property
+    def seconds(self) -> float:
+        """From the request's leaving to the last event."""
+        return (self.result.last_event_at or self._sent_at) - self._sent_at
+
+    async def run(self, answer: Answer) -> None:
+        """Read until the stream is over; raises CheckFailed when it dawdles."""
+        self.begun = True
+        self._sent_at = answer.sent_at
+        self._last_byte_at = self._ctx.clock.monotonic()
+        decoder, size = Decoder(), 0
+        while not self.result.over:
+            chunk = await self._next(answer)
+            if not chunk:
+                return
+            at = self._last_byte_at = self._ctx.clock.monotonic()
+            size += len(chunk)
+            try:
+                for event in decoder.feed(chunk):
+                    self.result = self.result.after(event, at)
+            except OversizedEventError as exc:
+                raise CheckFailed(ErrorType.STREAM_ERROR, f"{exc}, expected the API's") from exc
+            if size > _LARGEST:
+                raise CheckFailed(ErrorType.STREAM_ERROR, f"the stream is longer than {_LARGEST} bytes")
+
+    async def _next(self, answer: Answer) -> bytes:
+        """The next bytes, none at the end; raises CheckFailed once waiting makes no sense."""
+        waits = [
+            (self._last_byte_at + self._check.stall_after, ErrorType.STALLED),
+            (self._deadline, ErrorType.PING_ONLY if self.result.ping_only else ErrorType.TIMEOUT),
+        ]
+        if self._check.content_after is not None and self.result.first_content_at is None:
+            waits.append((self._sent_at + self._check.content_after, ErrorType.PING_ONLY))
+        until, word = min(waits)
+        try:
+            async with asyncio.timeout(max(0.0, until - self._ctx.clock.monotonic())):
+                return await answer.response.content.readany()
+        except TimeoutError as exc:
+            raise CheckFailed(word, self._why(word)) from exc
+
+    def _why(self, word: ErrorType) -> str:
+        seen = self.result
+        so_far = f"after {seen.events} events ({seen.pings} pings) and {seen.deltas} pieces of content"
+        match word:
+            case ErrorType.STALLED:
+                return f"the stream sent no byte for {show(self._check.stall_after)}, {so_far}"
+            case ErrorType.PING_ONLY:
+                waited = self._ctx.clock.monotonic() - self._sent_at
+                return f"the stream is alive, but brought no content within {show(waited)}: {seen.pings} pings"
+            case _:
+                return f"the stream had not ended within {show(self._check.timeout)}, {so_far}"
+
+    def record(self) -> None:
+        """What was measured, also of a stream that failed: its tokens are paid for."""
+        seen, ctx, own = self.result, self._ctx, self._check.own
+        if not seen.events:
+            return
+        silence = 0.0 if seen.over or seen.last_event_at is None else self._ctx.clock.monotonic() - seen.last_event_at
+        ctx.record(CLAUDE_STREAM_GAP, max(seen.max_gap, silence), **own)
+        if seen.started:
+            self._check.record_usage(ctx, seen.usage)
+        if seen.first_content_at is not None and seen.last_event_at is not None:
+            ctx.record(CLAUDE_FIRST_TOKEN, seen.first_content_at - self._sent_at, **own)
+            ctx.phase("first_token", seen.first_content_at - self._sent_at)
+            ctx.phase("transfer", seen.last_event_at - seen.first_content_at)
+            ctx.note(first_token=round(seen.first_content_at - self._sent_at, 3))
+            spread = (seen.last_content_at or 0.0) - seen.first_content_at
+            if seen.deltas >= _MANY and spread < _BURST:
+                ctx.note(buffered="all content came at once, so something in between holds the stream back")
+        if seen.tokens_per_second is not None:
+            ctx.record(CLAUDE_TOKENS_PER_SECOND, seen.tokens_per_second, **own)
