@@ -15,7 +15,7 @@ from sidecar.model.alerts import Alert
 from sidecar.model.labels import EMPTY, Labels
 from sidecar.model.notifications import Notification, NotifyKind, Told, notification_id
 
-_RETRY: Final = 60.0
+_RETRY: Final = 900.0
 """Seconds after which an obsolete record, for which a message still waited, is looked at again."""
 
 

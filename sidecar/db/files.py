@@ -7,8 +7,8 @@ from typing import Final
 
 import structlog
 
+from sidecar.db import migrations
 from sidecar.db.errors import is_broken
-from sidecar.db.migrations import migrate
 
 _log = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ _BESIDE: Final = ("-wal", "-shm")
 def in_memory() -> sqlite3.Connection:
     """The tables, in memory."""
     connection = _connect(":memory:")
-    migrate(connection)
+    migrations.migrate(connection)
     return connection
 
 
@@ -60,12 +60,13 @@ def move_aside(path: Path, now: float) -> Path:
 def _open(path: Path) -> sqlite3.Connection:
     connection = _connect(str(path))
     try:
+        migrations.check(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise _corrupt(verdict)
-        migrate(connection)
+        migrations.migrate(connection)
     except BaseException:
         connection.close()
         raise

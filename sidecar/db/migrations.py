@@ -69,14 +69,20 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
 )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the tables up to date; NewerDatabase when they are ahead of us."""
+def check(connection: sqlite3.Connection) -> int:
+    """The version of the tables; NewerDatabase when it is ahead of us. Writes nothing."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(STEPS):
         raise NewerDatabase(
             f"the database has version {version}, expected {len(STEPS)} at most: a newer sidecar wrote it; "
             "run that one, or set `database` to another path"
         )
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to date."""
+    version = check(connection)
     for number, step in enumerate(STEPS[version:], version + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -69,6 +69,7 @@ class World:
         self.flying: dict[str, outbox.Row] = {}  # the running attempt of each channel
         self.connection = files.in_memory()
         self.book = AlertBook()
+        self.elsewhere = False  # something outside the alerts changed since the last turn
         # What the promises are checked against.
         self.episode = dict.fromkeys(CHECKS, 0)
         self.always_muted = dict.fromkeys(CHECKS, True)
@@ -87,30 +88,37 @@ class World:
     def end(self, check: str, reason: EndReason) -> None:
         if self._fires(check):
             self.alerts[check] = ended(check, self.now, reason, self.alerts[check].fired_at or self.now)
+            self.elsewhere = True
             self.acked.discard(check)  # an acknowledgement ends with the alert
 
     def mute(self, check: str, mute: Mute) -> None:
+        self.elsewhere = True
         self.mutes[check] ^= {mute}
 
     def ack(self, check: str) -> None:
+        self.elsewhere = True
         if self._fires(check):
             self.acked ^= {check}
 
     def route(self, names: tuple[str, ...]) -> None:
+        self.elsewhere = True
         self.policy = Policy(names, self.policy.cooldown, self.policy.repeat)
 
     def severities(self, channel: str, severities: tuple[str, ...]) -> None:
+        self.elsewhere = True
         if channel in self.listeners:
             self.listeners[channel] = Listener(*severities, send_resolved=channel != "quiet")
 
     def configure(self, channel: str) -> None:
         """A channel leaves the configuration, or comes back."""
+        self.elsewhere = True
         if channel not in self.listeners:
             self.listeners[channel] = Listener(send_resolved=channel != "quiet")
         elif channel not in self.flying:
             del self.listeners[channel]
 
     def timing(self, cooldown: float, repeat: float) -> None:
+        self.elsewhere = True
         self.policy = Policy(self.policy.channels, cooldown, repeat)
 
     def begin(self, channel: str) -> None:
@@ -161,7 +169,9 @@ class World:
         self.book = AlertBook(found.alerts, found.records)
 
     def wait(self, seconds: float) -> None:
-        """Time passes, with a turn whenever one is due."""
+        """Time passes, with a turn whenever one is due; no attempt lasts longer than its timeout."""
+        for channel in list(self.flying) if seconds > 60 else ():
+            self.finish(channel, "lost")
         until = self.now + seconds
         for _ in range(1000):
             due = self.turn()
@@ -191,6 +201,7 @@ class World:
             assert not record.open
             assert self.now >= self.opened.pop(key, -1e9) + self.policy.cooldown
         self.book.apply(found, dropped)
+        self.elsewhere = False
         again = turn(self.book, self.around(), self.now, None)
         assert not again.notifications, "whatever is to be told is told in the turn in which it becomes so"
         for channel in CHANNELS:
@@ -210,6 +221,7 @@ class World:
 
     def quiesce(self) -> None:
         """Nothing mutes any more, every channel takes what it gets, and time passes."""
+        self.elsewhere = True
         for check in CHECKS:
             self.mutes[check].clear()
         self.acked.clear()
@@ -247,7 +259,7 @@ class World:
 
     def _decide(self) -> Turn:
         self.book.update(self.alerts.values(), self.now)
-        return turn(self.book, self.around(), self.now, None)
+        return turn(self.book, self.around(), self.now, None if self.elsewhere else ())
 
     def _check(self, found: Turn) -> None:
         for notification in found.notifications:
@@ -271,9 +283,10 @@ class World:
         for check in CHECKS:
             if self.always_muted[check] and self._fires(check):
                 fired_at = self.alerts[check].fired_at
-                assert not any(
-                    t.alert.fired_at == fired_at and t.alert.firing for n in found.notifications for t in n.alerts
-                )
+                told = (told.alert for notification in found.notifications for told in notification.alerts)
+                assert (check, fired_at) not in {
+                    (alert.labels["check"], alert.fired_at) for alert in told if alert.firing
+                }
 
     def _check_rows(self) -> None:
         counts = self.connection.execute(
