@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test lint types contracts pytest bench soak lock clean
+.PHONY: help demo test lint types contracts pytest bench soak docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -40,6 +40,9 @@ bench: $(STAMP) ## Speed, as ratios to peers in the same run
 
 soak: $(STAMP) ## A hundred kills instead of five
 	SIDECAR_KILLS=100 $(BIN)/pytest -n 0 --timeout 3600 tests/integration/test_kill.py
+
+docs: $(STAMP) ## Write docs/reference.md from the code
+	$(BIN)/python docs/generate.py
 
 lock: $(STAMP) ## Resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt

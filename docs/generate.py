@@ -1,0 +1,101 @@
+"""Writes docs/reference.md from the code: `make docs`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from sidecar import plugins
+from sidecar.channels import Channel
+from sidecar.checks import Check
+from sidecar.claude.errors import ErrorType
+from sidecar.config import HttpSettings, LogSettings, RulesEntry, Settings
+from sidecar.model import durations, families
+from sidecar.model.samples import Family
+from sidecar.rules.model import AlertingRule, Override, RuleGroup
+
+REFERENCE = Path(__file__).with_name("reference.md")
+
+
+def text() -> str:
+    """The whole page."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "# Reference"
+    yield ""
+    yield "Made from the code by `make docs`. Durations are written as Prometheus writes them: `30s`, `5m`, `1h30m`."
+    yield from _section("Configuration file", Settings)
+    yield from _section("`http:`", HttpSettings)
+    yield from _section("`log:`", LogSettings)
+    yield from _section("`rules:` entries", RulesEntry)
+    yield from _section("`override:` of a rule", Override)
+    yield from ["", "## Checks", "", "Every check has:"]
+    yield from _table(Check)
+    for name in plugins.names("sidecar.checks"):
+        yield from _section(f"`type: {name}`", plugins.find("sidecar.checks", name, Check), Check, level=3)
+    yield from ["", "### Words of `error_type`", "", ", ".join(f"`{word}`" for word in ErrorType)]
+    yield from ["", "## Channels", "", "Every channel has:"]
+    yield from _table(Channel)
+    for name in plugins.names("sidecar.channels"):
+        yield from _section(f"`type: {name}`", plugins.find("sidecar.channels", name, Channel), Channel, level=3)
+    yield from _section("Rule files", RuleGroup)
+    yield from _section("Alerting rules", AlertingRule)
+    yield from ["", "## Metrics", "", "| name | kind | meaning |", "| --- | --- | --- |"]
+    for family in sorted(catalogue(), key=lambda family: family.name):
+        yield f"| `{family.name}` | {family.kind} | {family.help} |"
+
+
+def catalogue() -> list[Family]:
+    """Every family of ours."""
+    return [value for value in vars(families).values() if isinstance(value, Family)]
+
+
+def _section(title: str, model: type[BaseModel], base: type[BaseModel] | None = None, level: int = 2) -> Iterator[str]:
+    yield from ["", f"{'#' * level} {title}", "", (model.__doc__ or "").strip().splitlines()[0]]
+    yield from _table(model, base)
+
+
+def _table(model: type[BaseModel], base: type[BaseModel] | None = None) -> Iterator[str]:
+    yield from ["", "| key | default | meaning |", "| --- | --- | --- |"]
+    for name, field in model.model_fields.items():
+        common = base.model_fields.get(name) if base else None
+        if name == "type" or (common is not None and _default(common) == _default(field)):
+            continue  # said once, above
+        yield f"| `{field.alias or name}` | {_default(field)} | {field.description} |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined or value is None or value in ("", (), [], {}):
+        return ""
+    if isinstance(value, BaseModel):
+        return "below"
+    return f"`{_shown(value, field)}`"
+
+
+def _shown(value: Any, field: FieldInfo) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and _is_duration(field):
+        return durations.show(value)
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _is_duration(field: FieldInfo) -> bool:
+    parts = [field, *(get_args(field.annotation) if isinstance(field.annotation, UnionType) else ())]
+    return any("BeforeValidator" in repr(part) for part in parts)
+
+
+if __name__ == "__main__":
+    REFERENCE.write_text(text(), "utf-8")
+    print(f"wrote {REFERENCE}")

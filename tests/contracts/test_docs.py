@@ -1,0 +1,53 @@
+"""What is documented is there, and what is there is documented."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from sidecar import config, plugins
+from sidecar.cli import COMMANDS
+from sidecar.rules.files import Source, load_rules
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("name", [*plugins.names("sidecar.checks"), *plugins.names("sidecar.channels")])
+def test_the_readme_names_every_type(name):
+    """Every check and channel is in the README."""
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *(f"`{pack}`" for pack in config.packs())])
+def test_the_readme_names_every_command_and_pack(name):
+    """Every command and rule pack is in the README."""
+    assert name in README
+
+
+def test_the_example_is_a_configuration(tmp_path, monkeypatch):
+    """The README's configuration is read without a mistake."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-example")
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.example/services/T/B/x")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "mine.yml").write_text(BLOCKS[1])
+
+    found = config.parse(BLOCKS[0], "sidecar.yml", folder=tmp_path)
+
+    assert [check.type for check in found.checks] == ["claude.messages", "claude.models", "claude.stream", "http"]
+
+
+def test_the_example_is_a_rule_file():
+    """The README's rule file is read without a mistake."""
+    rules = load_rules([Source((("mine.yml", BLOCKS[1]),))], channels={"oncall"})
+
+    assert [rule.name for rule in rules.rules] == ["SlowFirstToken"]
+
+
+def test_the_reference_is_up_to_date():
+    """docs/reference.md is what the code says now; `make docs` writes it."""
+    generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+
+    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == generate["text"]()
