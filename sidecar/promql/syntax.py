@@ -15,7 +15,7 @@ _AGGREGATIONS: Final = frozenset(
         "topk", "bottomk", "count_values", "quantile", "limitk", "limit_ratio",
     }
 )  # fmt: skip
-_TYPE: Final = re.compile(r"(?<!instant )(?<!range )\b(?:matrix|vector)\b(?! selector)")
+_TYPE: Final = re.compile(r"(?<!instant )(?<!range )(?<!')\b(?:matrix|vector)\b(?! selector)")
 _QUOTED: Final = re.compile(r"'(\w+)'")
 _TYPES: Final = {"matrix": "range vector", "vector": "instant vector"}
 

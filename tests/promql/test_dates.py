@@ -4,12 +4,13 @@ from calendar import monthrange
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.promql.dates import FUNCTIONS
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001 -- bounds are naive
 def test_agrees_with_the_standard_library(when):
     """Every date that Python knows has the same parts here."""

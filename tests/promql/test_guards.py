@@ -94,6 +94,9 @@ def test_whatever_is_let_through_fits_a_small_stack():
         pytest.param(
             "rate(foo)", "expected type range vector in call to function 'rate', got instant vector", id="no range"
         ),
+        pytest.param(
+            "vector(foo)", "expected type scalar in call to function 'vector', got instant vector", id="a vector of it"
+        ),
         pytest.param("foo[5m] + 1", "must contain only scalar and instant vector types", id="a range as operand"),
         pytest.param("nope(foo)", "near \"nope(foo)\" (1:1): unknown function with name 'nope'", id="unknown function"),
         pytest.param("holt_winters(a[5m], 1, 1)", "calls it double_exponential_smoothing", id="renamed function"),
