@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -92,8 +91,7 @@ def _shown(value: Any, field: FieldInfo) -> str:
 
 
 def _is_duration(field: FieldInfo) -> bool:
-    parts = [field, *(get_args(field.annotation) if isinstance(field.annotation, UnionType) else ())]
-    return any("BeforeValidator" in repr(part) for part in parts)
+    return "BeforeValidator" in repr((field.metadata, field.annotation))
 
 
 if __name__ == "__main__":
