@@ -15,7 +15,7 @@ from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification, Told
 from sidecar.secrets import Secret
 from sidecar.templating.facts import end_words, value_words
-from sidecar.templating.messages import alert_url
+from sidecar.templating.messages import health_url
 from sidecar.templating.times import rfc3339
 
 _LONGEST: Final = 16 * 1024  # of one annotation; more would make receivers refuse the whole message
@@ -103,7 +103,7 @@ def _alert(told: Told, notification: Notification, ctx: SendContext) -> dict[str
         "annotations": {name: _bounded(text) for name, text in alert.annotations.items()},
         "startsAt": rfc3339(fired_at),
         "endsAt": _NEVER if notification.firing else rfc3339(ended_at),
-        "generatorURL": alert_url(ctx.external_url, alert.fingerprint),
+        "generatorURL": health_url(ctx.external_url),
         "fingerprint": alert.fingerprint,
         "reason": _bounded(told.reason),
         "failingSince": rfc3339(alert.active_at),

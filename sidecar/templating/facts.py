@@ -51,7 +51,8 @@ def end_words(alert: Alert) -> str:
 def _firing(told: Told, notification: Notification, now: float, local: tzinfo) -> Iterator[tuple[str, str]]:
     alert = told.alert
     fired_at = alert.fired_at if alert.fired_at is not None else notification.created_at
-    yield "Value", value_words(alert)
+    if _has_figure(alert):
+        yield "Value", value_words(alert)
     yield "Failing since", times.instant(alert.active_at, local)
     yield "Firing since", f"{times.instant(fired_at, local)}, for {times.span(now - fired_at)}"
     if notification.kind is NotifyKind.REMINDER:
@@ -72,13 +73,18 @@ def _ended(told: Told, notification: Notification, local: tzinfo) -> Iterator[tu
     yield "Ended", times.instant(ended_at, local)
     yield "Lasted", f"{times.span(ended_at - fired_at)} (failing for {times.span(ended_at - alert.active_at)})"
     yield from _peak(alert)
-    if not math.isnan(alert.value):
+    if _has_figure(alert) and not math.isnan(alert.value):
         yield "Last value while firing", value_words(alert)
     yield from _history(told)
 
 
+def _has_figure(alert: Alert) -> bool:
+    """Whether the value says anything: under `== 0` it is 0 and was never worse."""
+    return not alert.condition.startswith("==") or math.isnan(alert.value)
+
+
 def _peak(alert: Alert) -> Iterator[tuple[str, str]]:
-    if alert.peak is not None and not math.isnan(alert.peak):
+    if _has_figure(alert) and alert.peak is not None and not math.isnan(alert.peak):
         condition = safe.line(alert.condition, 80)
         yield "Peak", f"{safe.number(alert.peak)}" + (f" (alerts on {condition})" if condition else "")
 

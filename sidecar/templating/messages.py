@@ -123,9 +123,9 @@ def bare(notification: Notification, problem: str) -> Message:
     return Message(notification.id, notification.kind, tone, "", state, f"{state}: {names}", lead, (), "", ())
 
 
-def alert_url(external_url: str, fingerprint: str) -> str:
-    """Where people read about the alert; empty without an `external_url`."""
-    return safe.url(f"{external_url.rstrip('/')}/alerts/{fingerprint}") if external_url else ""
+def health_url(external_url: str) -> str:
+    """Where people read what the daemon knows of each check; empty without an `external_url`."""
+    return safe.url(f"{external_url.rstrip('/')}/health") if external_url else ""
 
 
 def _headline(state: str, items: tuple[Item, ...], count: int, severity: str) -> str:
@@ -167,7 +167,8 @@ def _item(told: Told, notification: Notification, context: Context, local: tzinf
         severity=safe.line(alert.severity, 40),
         state=_state(notification.kind, alert, context.now),
         summary=summary,
-        description=safe.line(note.text("description"), 1500),
+        # Told in the present tense of the opening: at the end of an alert it would say what is no longer so.
+        description="" if notification.kind is NotifyKind.RESOLVE else safe.line(note.text("description"), 1500),
         facts=(*facts.of(told, notification, context.now, local), *_other_annotations(note)),
         next_step="" if well else safe.line(note.text("next_step"), 800),  # nothing is left to be done
         labels=tuple(_shown_labels(alert.labels.without("alertname", "severity"))),
@@ -242,8 +243,8 @@ def _links(alert: Alert, context: Context) -> Iterator[Link]:
             if link := safe.url(value):
                 yield Link(text, link)
                 break
-    if page := alert_url(context.external_url, alert.fingerprint):
-        yield Link("Alert", page)
+    if page := health_url(context.external_url):
+        yield Link("Health", page)
 
 
 def _texts(annotations: Labels, names: Iterable[str]) -> list[str]:
