@@ -75,7 +75,7 @@ def test_hostile_words_command_nobody():
     assert not re.search(r"@(here|channel|everyone)", body)
     assert re.findall(r"<([^|>]*)\|", body) == [
         "https://dash.example.com/%22%3E%3Cscript%3Ealert(1)%3C/script%3E%7Cx",
-        f"https://sidecar.example.com/alerts/{hostile().alerts[0].alert.fingerprint}",
+        "https://sidecar.example.com/health",
     ]
 
 

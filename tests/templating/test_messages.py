@@ -156,8 +156,8 @@ class TestFacts:
         assert "sidecar_cooldown" not in found
 
     def test_links_go_to_the_runbook_and_to_our_own_page(self):
-        """Without an external_url there is no link to the alert's page."""
-        page_ = f"https://s.example/alerts/{DOWN.fingerprint}"
+        """Without an external_url there is no link to ourselves."""
+        page_ = "https://s.example/health"
 
         assert [link.url for link in composed("opening").items[0].links] == [DOWN.annotations["runbook_url"]]
         assert [link.url for link in composed("opening", external_url="https://s.example/").items[0].links][1] == page_
@@ -223,7 +223,7 @@ class TestSafety:
         links = [e.attrib["href"] for e in tree.iter("a")]
         assert len(links) == 2
         assert links[0].startswith("https://dash.example.com/%22%3E%3Cscript%3E")
-        assert links[1].startswith("https://s.example/alerts/")
+        assert links[1] == "https://s.example/health"
         assert "url(" not in text
 
     @given(
