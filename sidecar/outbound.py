@@ -87,7 +87,7 @@ class Outbound:
             async with AsyncExitStack() as stack:
                 try:
                     response = await self._send(stack, watch, method, url, headers=headers, body=body)
-                except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError, TypeError) as exc:
+                except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as exc:
                     raise translate(exc, safe_url(url), sent=watch.sent) from exc
                 there = _redirect(response) if redirects > 0 else None
                 if there is None:
@@ -127,16 +127,17 @@ class Outbound:
         )
         # A peer that hangs up is asked a second time otherwise, for GET and its like: two requests, one measurement.
         session._retry_connection = False  # noqa: SLF001 -- as aiohttp's own test client does; there is no public way
-        proxy, proxy_auth = _proxy(url) if self._connector is None else (None, None)
+        proxy, credentials = _proxy(url) if self._connector is None else (None, {})
+        tunnel = url.lower().startswith("https:")  # then the proxy reads a request of its own, CONNECT
         return await stack.enter_async_context(
             session.request(
                 method,
                 url,
-                headers=headers,
+                headers=headers if tunnel else {**headers, **credentials},
                 data=body,
                 allow_redirects=False,
                 proxy=proxy,
-                proxy_auth=proxy_auth,
+                proxy_headers=credentials if tunnel else None,
             )
         )
 
@@ -175,17 +176,17 @@ def translate(exc: Exception, where: str, *, sent: bool) -> OutboundError:
             return OutboundError("bad_request", f"{where} is no URL to ask, expected http:// or https://", sent=sent)
         case aiohttp.ClientConnectorDNSError() | socket.gaierror():
             host = URL(where).host if "://" in where else where
-            return OutboundError("dns", f"the name {host} does not resolve", sent=False)
+            return OutboundError("dns", f"the name {host} does not resolve", sent=sent)
         case ssl.SSLError() | aiohttp.ClientSSLError() | ssl.CertificateError() | aiohttp.ServerFingerprintMismatch():
             return OutboundError("tls", f"no TLS with {where}: {_reason(exc)}", sent=sent)
         case TimeoutError():
             return OutboundError("timeout", f"{where} did not answer in time", sent=sent)
         case aiohttp.ClientHttpProxyError():
-            return OutboundError("connect", f"the proxy on the way to {where} answered {exc.status}", sent=False)
+            return OutboundError("connect", f"the proxy on the way to {where} answered {exc.status}", sent=sent)
         case aiohttp.ClientProxyConnectionError():
-            return OutboundError("connect", f"no connection to the proxy on the way to {where}", sent=False)
+            return OutboundError("connect", f"no connection to the proxy on the way to {where}", sent=sent)
         case aiohttp.ClientConnectorError():
-            return OutboundError("connect", f"no connection to {where}: {_reason(exc)}", sent=False)
+            return OutboundError("connect", f"no connection to {where}: {_reason(exc)}", sent=sent)
         case aiohttp.ClientPayloadError():
             return OutboundError("reset", f"{where} broke off or garbled its answer", sent=True)
         case aiohttp.ClientResponseError() | HttpProcessingError():
@@ -211,28 +212,29 @@ def _redirect(response: aiohttp.ClientResponse) -> URL | None:
     return there if there.scheme in ("http", "https") else None
 
 
-def _proxy(url: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
-    """The proxy that the environment names for *url*, unless `no_proxy` excepts its host."""
+def _proxy(url: str) -> tuple[URL | None, dict[str, str]]:
+    """The proxy that the environment names for *url*, with its headers, unless `no_proxy` excepts the host."""
     there = URL(url)
     proxies = getproxies()
     text = proxies.get(there.scheme) or proxies.get("all")
     if not text or there.host is None or proxy_bypass(f"{there.host}:{there.port}"):
-        return None, None
+        return None, {}
     proxy = URL(text if "://" in text else f"http://{text}")
     if proxy.scheme not in ("http", "https") or not proxy.host:
         found = safe_url(str(proxy))
         raise OutboundError(
             "connect", f"the environment names the proxy {found}, expected http://host:port", sent=False
         )
-    auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
-    return proxy.with_user(None), auth
+    if not proxy.user:
+        return proxy, {}
+    return proxy.with_user(None), {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
 
 
 def _reason(exc: Exception) -> str:
     """What the operating system or OpenSSL says; aiohttp's own texts repeat the URL, its query with it."""
     inner = getattr(exc, "os_error", None) or getattr(exc, "certificate_error", None) or exc
     if isinstance(inner, ssl.SSLError):
-        return getattr(inner, "verify_message", "") or inner.reason or type(inner).__name__
+        return getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or type(inner).__name__
     if isinstance(inner, OSError) and inner.errno:
         return os.strerror(inner.errno).lower()  # asyncio puts words of its own, with the address, in their place
     return type(inner).__name__
