@@ -96,6 +96,12 @@ def delivered(connection: sqlite3.Connection, row: Row, now: float, text: str = 
     _delete(connection, row.seq)
 
 
+def drop(connection: sqlite3.Connection, row: Row, now: float, text: str) -> None:
+    """Nobody wants to have it any more."""
+    history.add(connection, _entries(row.notification, now, Event.DROPPED, text))
+    _delete(connection, row.seq)
+
+
 def failed(
     connection: sqlite3.Connection, row: Row, now: float, text: str, *, maybe: bool, partly: bool = False
 ) -> None:

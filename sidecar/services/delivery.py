@@ -162,6 +162,11 @@ class Delivery:
         row = await self._database.run(outbox.begin, id_)
         if row is None:
             return  # joined with another one meanwhile
+        if not (channel.send_resolved or row.notification.firing):
+            # Put while the channel was configured in another way.
+            text = "the channel does not take resolves"
+            await self._database.run(outbox.drop, row, self._clock.time(), text)
+            return
         outcome = await self._send(channel, row.notification)
         now = self._clock.time()
         if not outcome.reason or (row.partly and not outcome.retryable):

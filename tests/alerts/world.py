@@ -128,7 +128,10 @@ class World:
         for id_ in outbox.heads(self.connection, channel)[:1]:
             row = outbox.begin(self.connection, id_)
             assert row is not None
-            self.flying[channel] = row
+            if channel == "quiet" and not row.notification.firing:
+                outbox.drop(self.connection, row, self.now, "the channel does not take resolves")
+            else:
+                self.flying[channel] = row
 
     def finish(self, channel: str, outcome: str) -> None:
         """The running attempt ends: taken, refused, forbidden; silent arrived without an answer, lost did not."""
