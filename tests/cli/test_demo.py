@@ -3,23 +3,31 @@
 import asyncio
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from email.message import EmailMessage
 
 import aiohttp
 import aiosmtplib
+import psutil
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
 from sidecar.channels import slack as slack_channel
 from sidecar.cli.demo import configuration, demo, reading
+from sidecar.cli.demo.daemon import DaemonError, run_daemon
 from sidecar.cli.demo.gateway import Gateway, Users
 from sidecar.cli.demo.ledger import Ledger
 from sidecar.cli.demo.mailserver import Mail, serve_mail
 from sidecar.cli.demo.narrator import Narrator
 from sidecar.cli.demo.reading import Seen
 from sidecar.cli.demo.receivers import receivers
-from sidecar.cli.demo.scenarios import SCENARIOS
+from sidecar.cli.demo.scenarios import SCENARIOS, Act, Scenario
+from sidecar.cli.demo.story import Story
+from sidecar.config import parse
 from sidecar.simulator import KEY, Fault, Latency, Simulator, application, serve
 from sidecar.yamlfile import load
 
@@ -259,3 +267,100 @@ def test_a_pipe_gets_plain_lines():
     assert "[bold]X[/bold]" in text
     assert "[2]" in text
     assert json.dumps("two [red]").strip('"') in text
+
+
+def test_messages_are_shown_whole_when_they_are_new():
+    """Each channel's first opening, Slack's first end, and on Slack whatever opens new trouble."""
+    ledger = Ledger()
+    shown = []
+    for at, channel, headline in (
+        (1.0, "slack", "FIRING: A"),
+        (1.1, "email", "FIRING: A"),
+        (1.2, "slack", "FIRING: B"),
+        (2.0, "slack", "RECOVERED: A"),
+        (2.1, "email", "RECOVERED: A"),
+        (2.2, "slack", "RECOVERED: B"),
+    ):
+        ledger.trouble(0.5)
+        seen = Seen(channel, "x", headline, ())
+        shown.append(ledger.is_new(seen))
+        ledger.hear(seen, at)
+    ledger.trouble(None)
+    ledger.trouble(5.0)
+
+    assert shown == [True, True, False, True, False, False]
+    assert ledger.is_new(Seen("slack", "x", "FIRING: C", ()))
+    assert not ledger.is_new(Seen("email", "x", "FIRING: C", ()))
+
+
+def test_the_configuration_is_one_that_the_daemon_takes(monkeypatch):
+    """What is printed is read without a mistake, with the overrides in force."""
+    monkeypatch.setenv("DEMO_KEY", KEY)
+
+    read = parse(configuration.text(configuration.EXAMPLE), "demo")
+
+    assert [check.name for check in read.checks] == ["claude", "api", "gateway"]
+    assert len(read.channels) == 3
+
+
+@pytest.mark.realtime
+async def test_a_story_is_told_from_beginning_to_end(tmp_path):
+    """A real daemon, a real outage: each channel hears once that it broke and once that it is over, and all ends."""
+    narrator, out = piped()
+    acts = (
+        Act(0.0, "Well", "All is well."),
+        Act(2.0, "Broken", "It breaks.", (Fault.parse("overloaded"),)),
+        Act(6.0, "Mended", "It works again."),
+    )
+    story = Story(Scenario("short", "a short one", acts, end=7.0), narrator, tmp_path)
+
+    assert await story.tell(None), out.getvalue()
+
+    assert story.ledger.counts == {"slack": (1, 1), "email": (1, 1), "webhook": (1, 1)}
+    (incident,) = story.ledger.incidents
+    assert (incident.name, incident.check, incident.end) == ("ClaudeDown", "claude", "recovered")
+    text = out.getvalue()
+    assert "check claude: up → down – overloaded" in text
+    assert "as a mail program shows it" in text
+    assert "What happened" in text
+    assert (tmp_path / "sidecar.db").exists()
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_everything(tmp_path, name):
+    """An interrupt ends the demo at once, with exit code 0 and no traceback, and leaves no daemon and no folder."""
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-u", "-m", "sidecar", "demo", "--scenario", "calm"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "All is well" in line:
+                break
+        (folder,) = tmp_path.glob("sidecar-demo-*")
+        children = psutil.Process(process.pid).children()
+        process.send_signal(name)
+        rest = process.stdout.read()
+        assert process.wait(20) == 0
+
+    assert "nothing is left running" in rest
+    assert "Traceback" not in rest
+    assert len(children) == 1
+    assert not children[0].is_running()
+    assert not folder.exists()
+
+
+@pytest.mark.realtime
+async def test_a_daemon_that_does_not_start_says_why(tmp_path):
+    """The end of its log is part of the error."""
+    file = tmp_path / "sidecar.yml"
+    file.write_text("checks: [{type: nonsense}]")
+
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(DaemonError, match="nonsense"):
+            async with run_daemon(file, "http://127.0.0.1:1", {}) as daemon:
+                await daemon.ready(session)

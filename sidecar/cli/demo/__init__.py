@@ -1,6 +1,7 @@
 """`sidecar demo`: an incident in about a minute, with no key and no network."""
 
 import asyncio
+import signal
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +37,13 @@ _STORIES = "\n".join(f"  {scenario.name:<11}{scenario.title}" for scenario in SC
 @click.option(
     "--scenario", type=click.Choice(list(SCENARIOS)), default="incident", show_default=True, help="What happens."
 )
-@click.option("--for", "stay", type=_Duration(), metavar="DURATION", help="Stay up until then, to look around: 10m.")
+@click.option(
+    "--for",
+    "stay",
+    type=_Duration(),
+    metavar="DURATION",
+    help="Stay up for so long in all, to look around: 10m. The story is told to its end.",
+)
 @click.option("--print-config", is_flag=True, help="Print the configuration that the demo uses, and end.")
 def demo(scenario: str, stay: float | None, *, print_config: bool) -> None:
     """See it work: Claude breaks, the sidecar notices, people are told, Claude recovers.
@@ -57,7 +64,14 @@ def demo(scenario: str, stay: float | None, *, print_config: bool) -> None:
 
 
 def _tell(scenario: Scenario, stay: float | None, narrator: Narrator, folder: Path) -> bool:
-    with suppress(KeyboardInterrupt):
-        return asyncio.run(Story(scenario, narrator, folder).tell(stay))
+    async def told() -> bool:
+        task = asyncio.current_task()
+        assert task is not None
+        for name in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a daemon behind
+            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+        return await Story(scenario, narrator, folder).tell(stay)
+
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        return asyncio.run(told())
     narrator.heading("Ended; nothing is left running")
     return True

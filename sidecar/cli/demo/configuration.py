@@ -74,22 +74,29 @@ rules:                      # the shipped packs; nothing is forked, only what is
       ClaudeDown: {cooldown: 5s}                # 5m in real life: how soon it may page again
   - pack: errors
     override:
-      ClaudeOverloaded: {enabled: false}        # these two look back ten minutes, longer than the demo lasts
+      ClaudeOverloaded: {enabled: false}        # these look back ten minutes, longer than the demo lasts
+      ClaudeServerErrors: {enabled: false}
       ClaudeStreamBroken: {enabled: false}
   - pack: latency
   - pack: sidecar
 """)
 
 REAL_LIFE: Final = (
-    "Probes that cost money run every 5 minutes and are confirmed 2 seconds later, free ones every 15 seconds; two "
-    "failures in a row make a check down. An alert that comes back within its cooldown (5 minutes) stays quiet until "
-    "that is over; one that stays is repeated every 4 hours. Here only the clock is faster: the daemon, the rules and "
-    "the messages are the real ones."
+    "The daemon, the rules and the messages were the real ones; only the clock was faster. By default a probe that "
+    "costs money runs every 5 minutes, one that is free every 15 seconds, and a failure is asked again after 2 "
+    "seconds: an overload is told at most 5 minutes after it began, at about 0.30 dollars a month for one small stream "
+    "on Haiku 5.5; `every: 1m` finds it sooner. An alert that comes back within its cooldown (5 minutes) stays quiet "
+    "until that is over; one that stays is repeated every 4 hours; what is opened is always closed."
 )
 
 NEXT: Final = (
-    ("another story", "sidecar demo --scenario spend-cap"),
-    ("this configuration", "sidecar demo --print-config > sidecar.yml"),
+    ("another story", "sidecar demo --scenario spend-cap    (--help lists them all)"),
+    ("keep it up to look around", "sidecar demo --for 10m"),
+    ("this configuration, to change", "sidecar demo --print-config > sidecar.yml"),
+    ("is it right?", "sidecar config check sidecar.yml"),
+    ("probe once", "sidecar check sidecar.yml"),
+    ("the daemon", "sidecar run sidecar.yml"),
+    ("a Claude API to break", "sidecar simulator --fault stall@10s-40s"),
 )
 
 

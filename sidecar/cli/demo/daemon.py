@@ -16,7 +16,7 @@ from sidecar.model.errors import SidecarError
 
 _START: Final = 30.0  # seconds
 _STOP: Final = 10.0
-_LOOK: Final = 0.25
+_LOOK: Final = 0.1
 
 
 class DaemonError(SidecarError):

@@ -59,9 +59,13 @@ class Ledger:
             elif (incident := self._open.pop(fingerprint, None)) is not None:
                 incident.closed_at, incident.end = at, str(alert.get("endText") or "over")
 
-    def is_first(self, seen: Seen) -> bool:
-        """Whether no message of this channel and this kind has come before."""
-        return not any(s.channel == seen.channel and s.opens == seen.opens for _, s in self.seen)
+    def is_new(self, seen: Seen) -> bool:
+        """Whether it is the first of its kind on its channel; on Slack also what opens new trouble."""
+        before = [(at, s) for at, s in self.seen if s.opens == seen.opens and s.channel == seen.channel]
+        if seen.channel != "slack":
+            return seen.opens and not before
+        since = self._trouble if seen.opens and self._trouble is not None else 0.0
+        return not any(at >= since for at, _ in before)
 
     @property
     def still_open(self) -> int:

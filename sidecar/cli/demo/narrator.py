@@ -65,7 +65,7 @@ class Narrator:
     def event(self, who: str, what: str, *, good: bool | None = None) -> None:
         """Something happened to *who*."""
         style = "" if good is None else "green" if good else "red"
-        line = Text(f"{self.now:6.1f} s  ", style="dim")
+        line = Text().append(f"{self.now:6.1f} s  ", style="dim")
         line.append(f"{who:<8} ", style=_STYLES.get(who, "")).append(what, style=style)
         self._console.print(line, soft_wrap=True)
 

@@ -115,7 +115,7 @@ SCENARIOS: Final = {
                     "somebody raises the limit. Clients that retry only make noise. The message says so.",
                     (_fault("spend_cap"),),
                 ),
-                Act(26.0, "The limit is raised", _RECOVERY),
+                Act(26.0, "The limit is raised", "Requests go through again; what was opened is closed."),
             ),
             end=38.0,
         ),
@@ -130,7 +130,7 @@ SCENARIOS: Final = {
                     "401 on everything that needs a key. It is nobody's outage but ours: the message says whose it is.",
                     (_fault("auth"),),
                 ),
-                Act(24.0, "A new key is in place", _RECOVERY),
+                Act(24.0, "A new key is in place", "The key is taken again; what was opened is closed."),
             ),
             end=36.0,
         ),
@@ -146,7 +146,7 @@ SCENARIOS: Final = {
                     "through the gateway do not: that is how one tells the two apart.",
                     gateway_down=True,
                 ),
-                Act(24.0, "The gateway is back", _RECOVERY),
+                Act(24.0, "The gateway is back", "Both alerts are closed by the first good probe of each."),
             ),
             end=36.0,
         ),
@@ -158,8 +158,8 @@ SCENARIOS: Final = {
                 Act(
                     6.0,
                     "A blip",
-                    "For half a second everything fails. A probe that falls into it is asked again, and the answer "
-                    "is good.",
+                    "For half a second everything fails, and a user may notice. A probe that falls into it is asked "
+                    "again half a second later, and then the answer is good.",
                     (_fault("overloaded@0s-500ms"),),
                 ),
                 Act(10.0, "Over before it began", "No check went down, so no rule fired and nobody was woken."),

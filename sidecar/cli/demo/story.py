@@ -119,7 +119,7 @@ class Story:
         await asyncio.sleep(max(0.0, at - self._narrator.now))
 
     def _hear(self, seen: Seen) -> None:
-        whole = self.ledger.is_first(seen) and (seen.opens or seen.channel == "slack")
+        whole = self.ledger.is_new(seen)
         self.ledger.hear(seen, self._narrator.now)
         self._narrator.message(seen, whole=whole)
 
