@@ -286,10 +286,8 @@ class World:
         for check in CHECKS:
             if self.always_muted[check] and self._fires(check):
                 fired_at = self.alerts[check].fired_at
-                told = (told.alert for notification in found.notifications for told in notification.alerts)
-                assert (check, fired_at) not in {
-                    (alert.labels["check"], alert.fired_at) for alert in told if alert.firing
-                }
+                alerts = [told.alert for notification in found.notifications for told in notification.alerts]
+                assert not [a for a in alerts if a.firing and (a.labels["check"], a.fired_at) == (check, fired_at)]
 
     def _check_rows(self) -> None:
         counts = self.connection.execute(

@@ -1,6 +1,7 @@
 """The file: one transaction at a time, one daemon at a time, and memory when it fails."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +68,12 @@ def checks(connection: sqlite3.Connection) -> list[str]:
     known = {record.fingerprint for record in records.load(connection)}
     waiting = {told.alert.fingerprint for row in outbox.waiting(connection) for told in row.notification.alerts}
     return sorted(alert.labels["check"] for alert in alerts.load(connection) if alert.fingerprint in known & waiting)
+
+
+def waiting_in(path: Path) -> int:
+    """How many messages wait in the file."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return len(outbox.waiting(connection))
 
 
 def full(connection: sqlite3.Connection) -> None:
@@ -321,10 +329,11 @@ async def test_a_file_that_appears_later(path, clock):
         hidden.rename(path)
         await asyncio.sleep(31)
 
-        assert database.writable
         waiting = [row.notification.alerts[0].alert.labels["check"] for row in await database.run(outbox.waiting)]
         assert waiting == ["old", "new"]
         assert await database.run(checks) == ["new"]
+
+    assert waiting_in(path) == 2
 
 
 async def test_calls_come_one_after_the_other(database):
@@ -381,11 +390,11 @@ def run(path: Path, what: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", PROGRAM, str(path), what], cwd=ROOT, stdout=subprocess.PIPE)
 
 
-def said(process: subprocess.Popen[bytes]) -> list:
+def said(process: subprocess.Popen[bytes]) -> list[Any]:
     """What it printed at the end."""
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 0
-    answer: list = json.loads(output.splitlines()[-1])
+    answer: list[Any] = json.loads(output.splitlines()[-1])
     return answer
 
 
