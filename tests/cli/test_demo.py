@@ -309,10 +309,10 @@ async def test_a_story_is_told_from_beginning_to_end(tmp_path):
     narrator, out = piped()
     acts = (
         Act(0.0, "Well", "All is well."),
-        Act(2.0, "Broken", "It breaks.", (Fault.parse("overloaded"),)),
+        Act(1.0, "Broken", "It breaks.", (Fault.parse("overloaded"),)),
         Act(6.0, "Mended", "It works again."),
     )
-    story = Story(Scenario("short", "a short one", acts, end=7.0), narrator, tmp_path)
+    story = Story(Scenario("short", "a short one", acts, end=6.0), narrator, tmp_path)
 
     assert await story.tell(None), out.getvalue()
 
