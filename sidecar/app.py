@@ -5,6 +5,7 @@ import contextlib
 import platform
 import random
 import signal
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -84,6 +85,7 @@ class App:
             lapse=self.store.end_gauges,
             on_change=self._changed,
             turned=self.turns.expect("prober", TURN),
+            pod=settings.pod or socket.gethostname(),
         )
         self.engine = Engine(
             config.rules, now, Surroundings(settings.external_labels, settings.external_url.rstrip("/"))

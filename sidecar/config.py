@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     )
     http: HttpSettings = Field(default_factory=HttpSettings, description="Listeners.")
     log: LogSettings = Field(default_factory=LogSettings, description="Logs.")
+    pod: str = Field("", description="Name of this pod, on series that only it sees; the host's name when empty.")
     tick: Duration = Field(15.0, description="How often every live series gets a sample.", ge=0.1)
     checks: list[dict[str, Any]] = Field(default_factory=list, description="What is probed.")
     channels: list[dict[str, Any]] = Field(default_factory=list, description="Where people are told.")

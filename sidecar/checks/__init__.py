@@ -2,7 +2,9 @@
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import Protocol
+from ipaddress import ip_address
+from typing import Literal, Protocol
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,6 +67,16 @@ class Check(BaseModel, ABC):
     success_threshold: int = Field(1, description="Successes in a row that make the check up.", ge=1)
     critical: bool = Field(False, description="Whether health is critical when this check is down.")
     labels: dict[str, str] = Field(default_factory=dict, description="Labels of the check's series.")
+    scope: Literal["fleet", "pod"] | None = Field(
+        None,
+        description="Whether all pods see the same (fleet), or this one sees its own (pod: the series carry `pod`). "
+        "Without it: pod for what listens on loopback, fleet for the rest.",
+    )
+
+    @property
+    def per_pod(self) -> bool:
+        """Whether the series say which pod measured them."""
+        return self.scope == "pod" or (self.scope is None and _is_loopback(self.target))
 
     @property
     @abstractmethod
@@ -74,3 +86,12 @@ class Check(BaseModel, ABC):
     @abstractmethod
     async def probe(self, ctx: ProbeContext) -> None:
         """One probe. The prober bounds it by `timeout`."""
+
+
+def _is_loopback(target: str) -> bool:
+    """Whether *target*, a URL or host:port, is this machine to itself."""
+    host = urlsplit(target if "://" in target else f"//{target}").hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

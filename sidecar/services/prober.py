@@ -68,6 +68,7 @@ class Prober:
         lapse: Callable[[str, float], object],
         on_change: OnChange,
         turned: Callable[[], object] = lambda: None,
+        pod: str = "",
         parallel: int = 100,
     ) -> None:
         self._watched = {check.name: _Watched(check) for check in checks}
@@ -77,6 +78,7 @@ class Prober:
         self._lapse = lapse
         self._on_change = on_change
         self._turned = turned
+        self._pod = pod
         self._slots = asyncio.Semaphore(parallel)
         self._scheduler = Scheduler(clock)
         self._broken: asyncio.Future[None] | None = None
@@ -130,7 +132,7 @@ class Prober:
             # The first probe is placed by the start, so the grid's first turn may fall into it without being missed.
             self._begin(watched, planned=watched.state.last is not None)
         elif watched.planned:
-            self._emit(probing.missed(watched.check, self._clock.time()))
+            self._emit(probing.missed(watched.check, self._pod, self._clock.time()))
             log.warning("probe.missed", check=watched.check.name, every=watched.check.every)
 
     def _confirm(self, watched: _Watched) -> None:
@@ -153,7 +155,7 @@ class Prober:
             result = await probing.probe_once(check, ctx)
         before, watched.state = watched.state, advance(watched.state, check, result)
         watched.heard_at = self._clock.monotonic()
-        self._emit(probing.batch(check, ctx.updates, result, watched.state))
+        self._emit(probing.batch(check, self._pod, ctx.updates, result, watched.state))
         if undecided(watched.state):
             self._scheduler.once(_confirm(watched), min(check.confirm, check.every), partial(self._confirm, watched))
         changed = watched.state.status is not before.status or _ok(before.last) != result.ok

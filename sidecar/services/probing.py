@@ -87,24 +87,25 @@ def source(check: Check) -> str:
     return f"check:{check.name}"
 
 
-def labels(check: Check) -> Labels:
-    """What every series of *check* carries."""
+def labels(check: Check, pod: str) -> Labels:
+    """What every series of *check* carries; *pod* only where pods do not see the same."""
     return Labels(
         check.labels,
         check=check.name,
         type=check.type,
         target=check.target,
         critical="true" if check.critical else "false",
+        pod=pod if check.per_pod else "",
     )
 
 
-def batch(check: Check, recorded: list[Update], result: ProbeResult, state: CheckState) -> Batch:
+def batch(check: Check, pod: str, recorded: list[Update], result: ProbeResult, state: CheckState) -> Batch:
     """What one probe tells the store: what it measured, how it went, and what the check's state is now.
 
     The reason of a failure is on the counter alone: on the gauge, each new reason would leave a series behind which
     still says "failed" for five minutes.
     """
-    common = labels(check)
+    common = labels(check, pod)
     updates = [Update(update.family, update.value, common.with_(update.labels)) for update in recorded]
     updates.append(Update(PROBE_SUCCESS, 1.0 if result.ok else 0.0, common))
     updates.append(Update(PROBE_DURATION, result.duration, common))
@@ -117,6 +118,6 @@ def batch(check: Check, recorded: list[Update], result: ProbeResult, state: Chec
     return Batch(source(check), result.at, tuple(updates))
 
 
-def missed(check: Check, at: float) -> Batch:
+def missed(check: Check, pod: str, at: float) -> Batch:
     """A turn that passed because the probe before was still running; the check's other series stay as they are."""
-    return Batch(source(check), at, (Update(PROBES_MISSED, 1.0, labels(check)),), write=False, whole=False)
+    return Batch(source(check), at, (Update(PROBES_MISSED, 1.0, labels(check, pod)),), write=False, whole=False)

@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks.http import HttpCheck
 from sidecar.clock import Clock
 from sidecar.model.checks import CheckStatus
 from sidecar.model.families import (
@@ -25,6 +26,7 @@ from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Family
 from sidecar.outbound import Outbound
 from sidecar.services.prober import Prober, UnknownCheck
+from sidecar.services.probing import labels as labels_of
 from sidecar.testing import START, VirtualTimeLoop
 
 Behaviour = Callable[[ProbeContext], Awaitable[None]]
@@ -483,3 +485,21 @@ async def test_somebody_can_watch_that_it_turns(probing):
     await asyncio.sleep(60.5)
 
     assert turns == pytest.approx([float(n) for n in range(61)])
+
+
+@pytest.mark.parametrize(
+    ("url", "scope", "pod"),
+    [
+        pytest.param("http://gateway/", None, "", id="a host that every pod can ask"),
+        pytest.param("http://127.0.0.1:4000/", None, "pod-1", id="loopback is another thing on each pod"),
+        pytest.param("http://[::1]:4000/", None, "pod-1", id="loopback in IPv6"),
+        pytest.param("http://localhost/", None, "pod-1", id="localhost"),
+        pytest.param("http://localhost/", "fleet", "", id="unless said otherwise"),
+        pytest.param("http://gateway/", "pod", "pod-1", id="or asked for"),
+    ],
+)
+def test_series_name_the_pod_where_pods_differ(url, scope, pod):
+    """What each pod sees for itself carries `pod`; what all see alike does not, so that they agree on the alert."""
+    check = HttpCheck(type="http", name="a", url=url, scope=scope)
+
+    assert labels_of(check, "pod-1").text("pod") == pod

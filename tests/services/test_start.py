@@ -11,7 +11,9 @@ from sidecar.services.start import Start
 
 RULE, OTHER = RuleKey("group", "Down"), RuleKey("other", "Slow")
 ALERT = Alert(RULE, Labels(alertname="Down"), AlertState.FIRING, 0.0, 1.0)
-CHECKS = [HttpCheck(type="http", name=name, url="http://gateway/", timeout=10.0, confirm=2.0) for name in ("one", "two")]
+CHECKS = [
+    HttpCheck(type="http", name=name, url="http://gateway/", timeout=10.0, confirm=2.0) for name in ("one", "two")
+]
 UP, UNKNOWN = CheckState(CheckStatus.UP), CheckState()
 
 
