@@ -6,6 +6,7 @@ import platform
 import random
 import signal
 import socket
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,9 +22,9 @@ from sidecar.alerts.record import Record
 from sidecar.api import health, metrics
 from sidecar.api.exposition import Live
 from sidecar.api.turns import Turns
-from sidecar.clock import SystemClock
+from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
-from sidecar.db import Database, meta, state
+from sidecar.db import Database, alerts, meta, records, state
 from sidecar.model.families import (
     ALERTS,
     BUILD_INFO,
@@ -36,7 +37,6 @@ from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification
 from sidecar.model.samples import Batch, Kind, Update
 from sidecar.outbound import Outbound
-from sidecar.rules.compiled import Alerting
 from sidecar.rules.engine import Engine
 from sidecar.rules.evaluation import Surroundings
 from sidecar.secrets import redact
@@ -75,6 +75,7 @@ class App:
         self.config = config
         self.clock = clock
         self.database = database
+        self._pod = settings.pod or socket.gethostname()
         self.store = Store(tick=settings.tick, retention=max(3900.0, config.rules.reach + 300.0))
         self.turns = Turns(clock.monotonic)
         self.prober = Prober(
@@ -85,15 +86,19 @@ class App:
             lapse=self.store.end_gauges,
             on_change=self._changed,
             turned=self.turns.expect("prober", TURN),
-            pod=settings.pod or socket.gethostname(),
+            pod=self._pod,
         )
         self.engine = Engine(
             config.rules, now, Surroundings(settings.external_labels, settings.external_url.rstrip("/"))
         )
-        downtime = max(0.0, now - saved.saved_at) if saved.saved_at is not None else 0.0
-        orphans = self.engine.restore(saved.alerts, downtime, now)
+        downtime = now - saved.saved_at if saved.saved_at is not None else 0.0
+        orphans = self.engine.restore(saved.alerts, max(0.0, downtime), now, self._gone)
+        set_back = downtime < -SLEW_LIMIT  # while nobody looked
+        if set_back:
+            self.engine.restart(now, downtime)
         self.book = AlertBook(saved.alerts, saved.records)
         self.book.update((*self.engine.alerts, *orphans), now)
+        self.book.update((), now, {alert.rule for alert in orphans})  # nobody else will ever let go of them
         groups = [group.name for group in config.rules.groups]
         self.start = Start(now, saved.saved_at, config.checks, groups, self.prober.states)
         self.delivery = Delivery(
@@ -108,14 +113,16 @@ class App:
             on_dead=self._dead,
             turned=self.turns.expect("delivery", REPORT),
         )
-        dispatcher = Dispatcher(database, self.book, self._circumstances(), self.start, self.delivery.wake)
+        self.dispatcher = Dispatcher(database, self.book, self._circumstances(), self.start, self.delivery.wake)
+        if set_back:
+            self.dispatcher.step(downtime)
         self.evaluator = Evaluator(
             self.engine,
             self.store,
             clock,
             tick=settings.tick,
             collect=self._collect,
-            announce=dispatcher.announce,
+            announce=self.dispatcher.announce,
             ready=self._ready,
             stepped=self._stepped,
             turned=self.turns.expect("evaluator", settings.tick),
@@ -126,6 +133,7 @@ class App:
         self._began_deciding = False
         for check in config.checks:
             self.store.begin(probing.source(check), now)
+        database.rebuild = self._remember
 
     def _circumstances(self) -> Circumstances:
         policies = {
@@ -146,22 +154,28 @@ class App:
             database=self.config.settings.database or "memory",
         )
         self.turns.loaded()
-        async with AsyncExitStack() as stack:
-            if listen:
-                await stack.enter_async_context(self._listening())
-            try:
-                async with asyncio.TaskGroup() as services:
-                    for name, service in (
-                        ("prober", self.prober.run()),
-                        ("evaluator", self.evaluator.run()),
-                        ("delivery", self.delivery.run()),
-                        ("housekeeping", self._keep_house()),
-                    ):
-                        services.create_task(service, name=name)
-            finally:
-                self.turns.stopping()
-                log.info("daemon.stopping")
-        await self.database.run(meta.stopped, self.clock.time())
+        try:
+            async with AsyncExitStack() as stack:
+                if listen:
+                    await stack.enter_async_context(self._listening())
+                await self._serve()
+        except asyncio.CancelledError:  # asked to end; whatever else ends us is a crash
+            await self.database.run(meta.stopped, self.clock.time())
+            raise
+
+    async def _serve(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as services:
+                for name, service in (
+                    ("prober", self.prober.run()),
+                    ("evaluator", self.evaluator.run()),
+                    ("delivery", self.delivery.run()),
+                    ("housekeeping", self._keep_house()),
+                ):
+                    services.create_task(service, name=name)
+        finally:
+            self.turns.stopping()
+            log.info("daemon.stopping")
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
@@ -214,14 +228,26 @@ class App:
             self.evaluator.wake()
         return changed
 
-    def _ready(self, _rule: Alerting) -> bool:
-        return self.start.decided(self.clock.time())
+    def _ready(self, labels: Labels) -> bool:
+        return self.start.known(labels.text("check"), self.clock.time())
+
+    def _gone(self, labels: Labels) -> bool:
+        """Whether *labels*, of series from before a restart, are those of a check that is not watched any more."""
+        if "check" not in labels:
+            return False
+        watched = (probing.labels(check, self._pod) for check in self.config.checks)
+        return not any(all(labels.get(name, text) == text for name, text in check.items()) for check in watched)
+
+    def _remember(self, connection: sqlite3.Connection) -> None:
+        """Write down what a file that cannot be read any more held."""
+        alerts.save(connection, self.book.alerts())
+        records.save(connection, self.book.records())
 
     def _stepped(self, seconds: float, now: float) -> None:
         self.prober.rebase()
         self.start.step(seconds)
         if seconds < 0:
-            self.book.step(seconds)
+            self.dispatcher.step(seconds)
             log.warning("state.moved", seconds=round(seconds, 3), now=now)
 
     # What the daemon knows of itself.

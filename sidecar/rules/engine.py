@@ -76,11 +76,12 @@ class Engine:
         at: float,
         emit: Emit,
         *,
-        ready: Callable[[Alerting], bool] = lambda _: True,
+        ready: Callable[[Labels], bool] = lambda _: True,
     ) -> Turn:
         """Evaluate *group* at *at*, in order; what a rule yields is emitted before the next one is evaluated.
 
-        *ready* says whether the checks behind a rule have a state: until then alerts from before a restart stay.
+        *ready* says whether the checks behind an alert with these labels have a state: until then what was before a
+        restart stays.
         """
         if self.started is None:
             self.started = at
@@ -90,11 +91,13 @@ class Engine:
             if isinstance(rule, Recording):
                 results.append(_record(rule, querier, at, emit, source))
             else:
-                settled = ready(rule) and at >= self.started + rule.settling
-                results.append(self._alert(rule, querier, at, emit, source, settled=settled))
+                full = at >= self.started + rule.settling
+                results.append(self._alert(rule, querier, at, emit, source, settled=ready if full else _never))
         return Turn(group.name, at, tuple(results))
 
-    def _alert(self, rule: Alerting, querier: Querier, at: float, emit: Emit, source: str, *, settled: bool) -> Result:
+    def _alert(
+        self, rule: Alerting, querier: Querier, at: float, emit: Emit, source: str, *, settled: lifecycle.Settled
+    ) -> Result:
         before = self._memories[rule.key]
         found = evaluate(rule, querier, at, around=self.around, seen=before.seen, watched=before.watched)
         taken = next((e.labels for e in found.elements if self._owners.get(e.labels, rule.key) != rule.key), None)
@@ -125,16 +128,22 @@ class Engine:
         )
         return min((time for time in times if time is not None), default=None)
 
-    def restore(self, saved: Iterable[Alert], downtime: float, now: float) -> tuple[Alert, ...]:
-        """Take up alerts from before a *downtime* that ends now; the answer are those whose rule is no more, ended."""
+    def restore(
+        self, saved: Iterable[Alert], downtime: float, now: float, gone: Callable[[Labels], bool] = lambda _: False
+    ) -> tuple[Alert, ...]:
+        """Take up alerts from before a *downtime* that ends now; the answer are those whose rule is no more, ended.
+
+        *gone* names what is not watched any more, by an alert's labels without its rule's: such alerts end, too.
+        """
+        rules = {rule.key: rule for rule in self.rules.alerting}
         by_rule: dict[RuleKey, list[Alert]] = {}
         for alert in saved:
             by_rule.setdefault(alert.rule, []).append(alert)
         orphans: list[Alert] = []
         for key, alerts in by_rule.items():
             memory = lifecycle.restore(alerts, downtime, now)
-            if key in self._memories:
-                self._keep(key, memory)
+            if key in rules:
+                self._keep(key, lifecycle.removed(memory, now, _behind(rules[key], gone))[0])
             else:
                 orphans += lifecycle.removed(memory, now)[1]
         return tuple(orphans)
@@ -185,6 +194,16 @@ class Engine:
             if after is not before:
                 results.append(_result(rule.key, before, after))
         return tuple(results)
+
+
+def _never(_: Labels) -> bool:
+    return False
+
+
+def _behind(rule: Alerting, gone: Callable[[Labels], bool]) -> Callable[[Labels], bool]:
+    """*gone*, asked about an alert of *rule* by the labels that its series have."""
+    ours = ("alertname", *(name for name, _ in rule.labels))
+    return lambda labels: gone(labels.without(*ours))
 
 
 def _adopt(old: Alerting | None, new: Alerting, memory: Memory, now: float, told: Callable[[Alert], bool]) -> Memory:

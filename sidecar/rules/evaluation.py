@@ -15,6 +15,8 @@ from sidecar.templating.annotations import Facts, expand
 from sidecar.templating.gotemplate import TemplateError
 
 _NAN: Final = math.nan
+EVALUATION_ERROR: Final = "evaluation_error"
+"""The label `reason` of an alert about a rule that cannot be evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,11 @@ def origin_of(labels: Labels, subject: Collection[Labels]) -> frozenset[Labels]:
     return more or frozenset(one for one in subject if one and _within(one, labels))
 
 
+def corresponds(one: Labels, other: Labels) -> bool:
+    """Whether one of two label sets says all that the other does, and perhaps more."""
+    return bool(one and other) and (_within(one, other) or _within(other, one))
+
+
 def _within(small: Labels, large: Labels) -> bool:
     return all(large.get(name) == value for name, value in small.items())
 
@@ -192,7 +199,7 @@ def failed(rule: Alerting, at: float, problem: str) -> Evaluation:
         return Evaluation(at, error=problem)
     words = Labels({"summary": f"{rule.name} cannot be evaluated", "description": problem})
     fixed = {name: template.text for name, template in rule.labels if template.literal}
-    labels = Labels(fixed).with_(alertname=rule.name, reason="evaluation_error")
+    labels = Labels(fixed).with_(alertname=rule.name, reason=EVALUATION_ERROR)
     return Evaluation(at, error=problem, failure=Element(labels, _NAN, words, note="error"))
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from sidecar.model.alerts import Alert, AlertState, EndReason
 from sidecar.model.labels import Labels
 from sidecar.rules.compiled import Alerting
-from sidecar.rules.evaluation import Element, Evaluation, origin_of
+from sidecar.rules.evaluation import EVALUATION_ERROR, Element, Evaluation, corresponds, origin_of
 
 RETENTION: Final = 900.0
 """Seconds for which an ended alert is kept."""
@@ -20,6 +20,9 @@ MAX_SEEN: Final = 1000
 _TICK: Final = 0.0005  # times are compared to the millisecond
 SETTLING, NO_DATA, KEPT = "settling", "no data", "keep_firing_for"
 
+Settled = Callable[[Labels], bool]
+"""Whether an alert with these labels can be judged: its checks have a state, its rule's windows are full."""
+
 
 @dataclass(frozen=True, slots=True)
 class Active:
@@ -28,6 +31,7 @@ class Active:
     alert: Alert
     origin: frozenset[Labels] = frozenset()  # the subject's elements behind it; empty when not known
     restored: bool = False  # from before a restart, and not seen since
+    paused_at: float | None = None  # since then `for` stands still, until the condition is seen to hold again
     about: str = ""  # "error" or "silence": an alert about the rule, not about an element
 
     @property
@@ -56,11 +60,11 @@ class Memory:
 
 
 def advance(
-    rule: Alerting, memory: Memory, evaluation: Evaluation, now: float, *, settled: bool = True
+    rule: Alerting, memory: Memory, evaluation: Evaluation, now: float, *, settled: Settled = lambda _: True
 ) -> tuple[Memory, tuple[Alert, ...]]:
     """The rule's memory and all its alerts after *evaluation*.
 
-    Until the rule is *settled*, alerts from before a restart are not judged: an empty window is no recovery.
+    Until they are *settled*, alerts from before a restart are not judged: an empty window is no recovery.
     """
     true = _true(rule, memory, evaluation, settled=settled)
     actives: dict[Labels, Active] = {}
@@ -80,7 +84,7 @@ def advance(
 
 
 def _true(
-    rule: Alerting, memory: Memory, evaluation: Evaluation, *, settled: bool
+    rule: Alerting, memory: Memory, evaluation: Evaluation, *, settled: Settled
 ) -> Mapping[Labels, tuple[Element, str]]:
     """What counts as true in this turn, by the labels of the alert."""
     if evaluation.error:
@@ -90,15 +94,18 @@ def _true(
     if rule.spec.on_no_data != "alert":
         return true
     for labels, active in memory.actives.items():
+        if active.restored and not settled(labels):
+            continue  # an empty window is no lack of data, either
         if active.on and not active.about and labels not in true and _no_data(rule, active, evaluation):
             alert = active.alert
             true[labels] = (Element(labels, math.nan, alert.annotations, None, active.origin, NO_DATA), "")
     known = {origin for active in memory.actives.values() if active.on for origin in active.origin}
     for origin, element in evaluation.vanished.items():
-        if origin not in known:
+        if origin not in known and settled(element.labels):
             true.setdefault(element.labels, (element, ""))
-    if evaluation.silent and settled and not memory.answered and not any(not about for _, about in true.values()):
-        true[evaluation.silent.labels] = (evaluation.silent, "silence")
+    silent = evaluation.silent
+    if silent and not memory.answered and settled(silent.labels) and not any(not about for _, about in true.values()):
+        true[silent.labels] = (silent, "silence")
     return true
 
 
@@ -107,6 +114,7 @@ def _on(rule: Alerting, before: Active | None, element: Element, about: str, now
     if before is not None and before.on:
         alert = replace(
             before.alert,
+            active_at=_resumed(before, now),
             value=element.value,
             annotations=element.annotations,
             samples=element.samples,
@@ -132,7 +140,15 @@ def _on(rule: Alerting, before: Active | None, element: Element, about: str, now
     return Active(alert, element.origin or (before.origin if before and before.on else frozenset()), about=about)
 
 
-def _judge(rule: Alerting, active: Active, evaluation: Evaluation, now: float, *, settled: bool) -> Active | None:
+def _resumed(active: Active, now: float) -> float:
+    """When the alert became active, less the time in which nobody could know whether its condition held."""
+    alert = active.alert
+    if alert.state is AlertState.PENDING and active.paused_at is not None:
+        return alert.active_at + max(0.0, now - active.paused_at)
+    return alert.active_at
+
+
+def _judge(rule: Alerting, active: Active, evaluation: Evaluation, now: float, *, settled: Settled) -> Active | None:
     """An alert that is not true in this turn; None when nothing is left of it."""
     alert = active.alert
     if alert.state is AlertState.ENDED:
@@ -140,10 +156,13 @@ def _judge(rule: Alerting, active: Active, evaluation: Evaluation, now: float, *
         return active if now - ended_at <= RETENTION else None
     if evaluation.error:
         return active
-    if active.restored and not settled:
+    successor = _successor(rule, active, evaluation) if active.restored else None
+    if active.restored and successor is None and not settled(alert.labels):
         return replace(active, alert=replace(alert, note=SETTLING))
     if alert.state is AlertState.PENDING:
         return None
+    if successor is not None:
+        return ended(active, EndReason.REPLACED, now, successor.fingerprint())
     no_data = not active.about and _no_data(rule, active, evaluation)
     if no_data and rule.spec.on_no_data == "keep":
         return replace(active, alert=replace(alert, note=NO_DATA))
@@ -151,6 +170,17 @@ def _judge(rule: Alerting, active: Active, evaluation: Evaluation, now: float, *
     if now - since < rule.spec.keep_firing_for - _TICK:
         return replace(active, alert=replace(alert, keep_firing_since=since, note=KEPT))
     return ended(active, EndReason.NO_DATA if no_data else EndReason.RECOVERED, now)
+
+
+def _successor(rule: Alerting, active: Active, evaluation: Evaluation) -> Labels | None:
+    """The alert that says the same under other labels, because the rule's or the check's were changed meanwhile."""
+    ours = ("alertname", *(name for name, _ in rule.labels))
+    own = active.alert.labels.without(*ours)
+    for element in evaluation.elements:
+        its = element.labels.without(*ours)
+        if its == own or (own not in (evaluation.present or ()) and corresponds(own, its)):
+            return element.labels
+    return None
 
 
 def _no_data(rule: Alerting, active: Active, evaluation: Evaluation) -> bool:
@@ -202,20 +232,24 @@ def restore(saved: Iterable[Alert], downtime: float, now: float) -> Memory:
     """The memory of a rule whose alerts were *saved* before a *downtime* that ends now.
 
     Pending alerts lose the downtime, and are forgotten after an hour of it; firing ones are kept whatever it was.
-    Neither is judged until the rule is settled. Ended ones are kept as long as they would have been.
+    Neither is judged until it is settled. Ended ones are kept as long as they would have been.
     """
     actives: dict[Labels, Active] = {}
     for alert in saved:
         if alert.state is AlertState.PENDING and downtime <= MAX_DOWNTIME:
             moved = replace(alert, active_at=alert.active_at + downtime, note=SETTLING)
-            actives[alert.labels] = Active(moved, restored=True)
+            actives[alert.labels] = Active(moved, restored=True, paused_at=now, about=_about(alert))
         elif alert.state is AlertState.FIRING:
             since = alert.keep_firing_since
             kept = replace(alert, keep_firing_since=None if since is None else since + downtime, note=SETTLING)
-            actives[alert.labels] = Active(kept, restored=True)
+            actives[alert.labels] = Active(kept, restored=True, about=_about(alert))
         elif alert.state is AlertState.ENDED and now - (alert.ended_at or 0.0) <= RETENTION:
             actives[alert.labels] = Active(alert)
     return Memory(actives)
+
+
+def _about(alert: Alert) -> str:
+    return "error" if alert.labels.text("reason") == EVALUATION_ERROR else ""
 
 
 def shift(memory: Memory, seconds: float) -> Memory:
@@ -248,6 +282,7 @@ def rebased(memory: Memory, seconds: float, now: float) -> Memory:
         alert = active.alert
         actives[labels] = replace(
             active,
+            paused_at=now if alert.state is AlertState.PENDING else None,
             alert=replace(
                 alert,
                 active_at=min(alert.active_at + seconds, now),

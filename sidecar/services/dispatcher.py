@@ -1,6 +1,7 @@
 """Decides what channels are told, writes it down, and only then hands it on."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -39,6 +40,12 @@ class Dispatcher:
         self._start = start
         self._wake = wake
         self._first = True
+        self._stepped = False
+
+    def step(self, seconds: float) -> None:
+        """The clock went back by *seconds*, a negative number: what was told keeps its age, here and in the file."""
+        self._book.step(seconds)
+        self._stepped = True
 
     async def announce(self, now: float, results: Sequence[Result]) -> float | None:
         """Take in what the rules came to, decide, commit; returns when there is something to decide next."""
@@ -48,12 +55,14 @@ class Dispatcher:
             if rules:
                 self._book.update((alert for result in results for alert in result.alerts), now, rules)
             found = turn(self._book, self._around, now, None if everything else ())
+            if self._stepped:
+                found = replace(found, records=(*self._book.records(), *found.records))  # the latter win
             unsaved = self._book.unsaved
             dropped: Collection[Key] = ()
             if found or unsaved.alerts or unsaved.gone:
                 dropped = await self._database.run(state.commit, unsaved, found)
             self._book.apply(found, dropped)
-        self._first = False
+        self._first = self._stepped = False
         for notification in found.notifications:
             for told in notification.alerts:
                 log.info(

@@ -19,7 +19,7 @@ from sidecar.model.families import (
 )
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Update
-from sidecar.rules.compiled import Alerting, Group
+from sidecar.rules.compiled import Group
 from sidecar.rules.engine import Engine, Result, Turn
 from sidecar.rules.groups import missed_turns, next_turn, readers
 from sidecar.store import Store
@@ -64,14 +64,18 @@ class _Schedule:
             times.append(self.last + AT_ONCE)
         return min(times)
 
-    def at(self, now: float) -> float | None:
-        """The instant at which to evaluate it now; None when nothing is due. Never goes backwards."""
+    def at(self, now: float, ticked: float) -> float | None:
+        """The instant at which to evaluate it now; None when nothing is due.
+
+        Never goes backwards, and never behind the tick at *ticked*: it wrote what the group wrote last, and what the
+        group wrote now would come too late.
+        """
         if now >= self.on_grid:
-            return max(self.last, self.on_grid, next_turn(self.group, now - self.group.interval))
+            return max(self.last, ticked, self.on_grid, next_turn(self.group, now - self.group.interval))
         if self.clock is not None and now >= self.clock:
             return now
         if self.changed is not None and now >= self.last + AT_ONCE:
-            return max(self.last, self.changed)
+            return max(self.last, ticked, self.changed)
         return None
 
 
@@ -79,7 +83,8 @@ class Evaluator:
     """Runs the rules until it is cancelled.
 
     *collect* is called before each tick, for whoever has values of his own to hand in. *announce* decides and commits.
-    *ready* says whether the checks behind a rule have a state. *stepped* hears of jumps of the clock, in seconds.
+    *ready* says whether the checks behind an alert with these labels have a state. *stepped* hears of jumps of the
+    clock, in seconds.
     """
 
     def __init__(
@@ -91,7 +96,7 @@ class Evaluator:
         tick: float,
         collect: Callable[[float], None],
         announce: Announce,
-        ready: Callable[[Alerting], bool],
+        ready: Callable[[Labels], bool],
         stepped: Callable[[float, float], None],
         turned: Callable[[], None],
     ) -> None:
@@ -107,6 +112,7 @@ class Evaluator:
         self._wake = asyncio.Event()
         self._schedules: tuple[_Schedule, ...] = ()
         self._next_tick = 0.0
+        self._ticked = 0.0
         self._due: float | None = None
         self._place(clock.time())
 
@@ -131,7 +137,7 @@ class Evaluator:
 
     async def run(self) -> None:
         """Take turns for ever."""
-        self._store.tick(self._clock.time())
+        self._write_all(self._clock.time())
         while True:
             await self.once()
             self._turned()
@@ -161,7 +167,7 @@ class Evaluator:
             self._write(now)
         results: list[Result] = []
         for schedule in self._schedules:
-            at = schedule.at(now)
+            at = schedule.at(now, self._ticked)
             if at is not None:
                 results += self._evaluate(schedule, at, now).results
                 await asyncio.sleep(0)  # a long list of groups must not hold the loop in one piece
@@ -193,9 +199,13 @@ class Evaluator:
         lag = Update(LOOP_LAG, max(0.0, now - self._next_tick))
         self._store.append(Batch("evaluator", now, (lag,), write=False, whole=False))
         self._collect(now)
-        at = math.floor(now / self._tick) * self._tick
-        self._store.tick(at)
+        at = self._store.grid(now)
+        self._write_all(at)
         self._next_tick = at + self._tick
+
+    def _write_all(self, at: float) -> None:
+        self._store.tick(at)
+        self._ticked = at
 
     def _step(self, seconds: float, now: float) -> None:
         """The clock jumped: forward is a downtime of that length, back is a restart in place."""
@@ -208,7 +218,7 @@ class Evaluator:
         # Either way the samples begin anew: windows are empty, and that is no recovery.
         self._engine.restart(now, min(0.0, seconds))
         self._place(now)
-        self._store.tick(now)
+        self._write_all(now)
         self._store.append(
             Batch("clock", now, (Update(CLOCK_STEPS, 1.0, Labels(direction=direction)),), write=False, whole=False)
         )
@@ -217,5 +227,5 @@ class Evaluator:
     def _place(self, now: float) -> None:
         """Every group to its place on the grid, as seen from *now*."""
         self._schedules = tuple(_Schedule(group, next_turn(group, now)) for group in self._engine.rules.groups)
-        self._next_tick = math.floor(now / self._tick) * self._tick + self._tick
+        self._next_tick = self._store.grid(now) + self._tick
         self._due = None

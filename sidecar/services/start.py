@@ -8,6 +8,7 @@ from sidecar.alerts.starting import is_cold, starting
 from sidecar.checks import Check
 from sidecar.model.alerts import Alert, RuleKey
 from sidecar.model.checks import CheckState, CheckStatus
+from sidecar.rules.compiled import MAX_SETTLING
 
 SPREAD: Final = 10.0
 """Seconds over which the first probes are spread at most."""
@@ -47,6 +48,16 @@ class Start:
                 for check in self._checks
             )
         return self._decided
+
+    def known(self, check: str, now: float) -> bool:
+        """Whether *check* has a state, or all have when none has that name; until then silence is no recovery.
+
+        A check that hangs may need several timeouts to be down again. One that stays unknown is not waited for for
+        ever.
+        """
+        states = self._states()
+        waited = [states[check]] if check in states else states.values()
+        return now >= self._began_at + MAX_SETTLING or all(s.status is not CheckStatus.UNKNOWN for s in waited)
 
     def evaluated(self, rules: Collection[RuleKey], now: float) -> bool:
         """*rules* had a turn; whether with it the start has just come to its end, so that all is to be decided."""
