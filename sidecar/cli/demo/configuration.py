@@ -1,5 +1,8 @@
 """What the demo's daemon is told to do, as a person would write it."""
 
+import os
+import shutil
+import sys
 from dataclasses import dataclass
 from string import Template
 from typing import Final
@@ -89,7 +92,7 @@ REAL_LIFE: Final = (
     "until that is over; one that stays is repeated every 4 hours; what is opened is always closed."
 )
 
-NEXT: Final = (
+_NEXT: Final = (
     ("another story", "sidecar demo --scenario spend-cap    (--help lists them all)"),
     ("keep it up to look around", "sidecar demo --for 10m"),
     ("this configuration, to change", "sidecar demo --print-config > sidecar.yml"),
@@ -98,6 +101,12 @@ NEXT: Final = (
     ("the daemon", "sidecar run sidecar.yml"),
     ("a Claude API to break", "sidecar simulator --fault stall@10s-40s"),
 )
+
+
+def next_steps() -> list[tuple[str, str]]:
+    """What to try next: words and commands, as this shell can call them."""
+    name = "sidecar" if shutil.which("sidecar") else os.path.relpath(sys.argv[0])
+    return [(what, command.replace("sidecar ", f"{name} ", 1)) for what, command in _NEXT]
 
 
 def text(places: Places) -> str:

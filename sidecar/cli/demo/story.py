@@ -161,7 +161,7 @@ class Story:
         narrator.heading("In real life")
         narrator.say(configuration.REAL_LIFE)
         narrator.heading("Try next")
-        narrator.addresses(configuration.NEXT)
+        narrator.addresses(configuration.next_steps())
 
     def _as_it_should(self) -> bool:
         told = bool(self.ledger.incidents)
