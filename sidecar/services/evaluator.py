@@ -27,7 +27,10 @@ from sidecar.store import Store
 log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 1.0
-"""A group is evaluated at most once in so many seconds, however often what it reads changes."""
+"""A group is evaluated at once at most once in so many seconds, however often what it reads changes.
+
+Turns on the grid do not count: a group with a short interval would otherwise never be early.
+"""
 
 
 class SteppingClock(Clock, Protocol):
@@ -51,6 +54,7 @@ class _Schedule:
     group: Group
     on_grid: float  # the next instant of its grid
     last: float = -math.inf  # the instant of its latest turn, whatever asked for it
+    at_once: float = -math.inf  # the instant of the latest that was not on the grid
     last_on_grid: float | None = None
     changed: float | None = None  # the instant of the newest sample that it has not seen
     clock: float | None = None  # when a `for` or `keep_firing_for` runs out
@@ -61,7 +65,7 @@ class _Schedule:
         if self.clock is not None:
             times.append(self.clock)
         if self.changed is not None:
-            times.append(self.last + AT_ONCE)
+            times.append(self.at_once + AT_ONCE)
         return min(times)
 
     def at(self, now: float, ticked: float) -> float | None:
@@ -74,7 +78,7 @@ class _Schedule:
             return max(self.last, ticked, self.on_grid, next_turn(self.group, now - self.group.interval))
         if self.clock is not None and now >= self.clock:
             return now
-        if self.changed is not None and now >= self.last + AT_ONCE:
+        if self.changed is not None and now >= self.at_once + AT_ONCE:
             return max(self.last, ticked, self.changed)
         return None
 
@@ -189,6 +193,8 @@ class Evaluator:
                 updates.append(Update(RULE_MISSED, missed, labels))
             schedule.on_grid = next_turn(group, now)
             schedule.last_on_grid = schedule.on_grid - group.interval
+        else:
+            schedule.at_once = at
         schedule.last, schedule.changed = at, None
         schedule.clock = self._engine.due(group, at)
         self._store.append(Batch(f"evaluator:{group.name}", now, tuple(updates), write=False))
