@@ -6,10 +6,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
@@ -115,7 +117,7 @@ class Outbound:
     ) -> aiohttp.ClientResponse:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(
-                connector=self._connect(watch),
+                connector=_attentive(self._connect(watch)),
                 connector_owner=True,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": self._user_agent},
@@ -310,6 +312,23 @@ class _Watch:
         config.on_request_headers_sent.append(headers_sent)
         config.on_request_end.append(answered)
         return config
+
+
+class _Protocol(ResponseHandler):
+    """aiohttp's, but whoever reads a body hears when its bytes are no HTTP; there, they would wait for ever."""
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        super().set_exception(exc, *cause)
+        payload = self._payload
+        if isinstance(exc, HttpProcessingError) and payload is not None and payload.exception() is None:
+            payload.set_exception(aiohttp.ClientPayloadError("the body is no HTTP"), exc)
+
+
+def _attentive(connector: aiohttp.BaseConnector) -> aiohttp.BaseConnector:
+    """*connector*, which speaks by our protocol from now on."""
+    factory: partial[ResponseHandler] = partial(_Protocol, loop=asyncio.get_running_loop())
+    connector._factory = factory  # noqa: SLF001 -- no public way
+    return connector
 
 
 def _marking(context: ssl.SSLContext, watch: _Watch) -> ssl.SSLContext:

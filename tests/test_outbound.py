@@ -117,6 +117,19 @@ async def test_a_request_that_cannot_be_made(wire, method, url, headers):
     assert peer.requests == []
 
 
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_body_that_turns_into_noise(wire, outbound, status):
+    """Bytes that are no HTTP, in the midst of a body, end it at once; nobody waits until their patience is over."""
+    head = f"HTTP/1.1 {status} -\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n".encode()
+    wire.raw("there", Peer([head, 0.1, b"zz\r\n", HANG]))
+    began = asyncio.get_running_loop().time()
+
+    failure = await refused(outbound)
+
+    assert (failure.error_type, failure.sent) == ("reset", True)
+    assert asyncio.get_running_loop().time() - began < 1
+
+
 async def test_time_is_the_callers(wire, outbound):
     """A silent peer is waited for as long as the caller wants, and the caller's timeout stays a timeout."""
     wire.raw("there", Peer([HANG]))

@@ -138,7 +138,7 @@ class _WireConnector(aiohttp.BaseConnector):
             raise
         except OSError as exc:
             raise aiohttp.ClientConnectorError(req.connection_key, exc) from exc
-        client = ResponseHandler(self._loop)
+        client = self._factory()  # as a real connector makes it: `Outbound` has a protocol of its own
         self._wire.join(client, server, host, port)
         return client
 
