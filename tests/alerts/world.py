@@ -121,12 +121,13 @@ class World:
         self.elsewhere = True
         self.policy = Policy(self.policy.channels, cooldown, repeat)
 
-    def begin(self, channel: str) -> None:
-        """An attempt begins, if something waits for the channel."""
+    def begin(self, channel: str, which: int = 0) -> None:
+        """An attempt begins, if something waits for the channel; any of what could go may go."""
         if channel in self.flying or channel not in self.listeners:
             return
-        for id_ in outbox.heads(self.connection, channel)[:1]:
-            row = outbox.begin(self.connection, id_)
+        ids = outbox.heads(self.connection, channel)
+        if ids:
+            row = outbox.begin(self.connection, ids[which % len(ids)])
             assert row is not None
             if channel == "quiet" and not row.notification.firing:
                 outbox.drop(self.connection, row, self.now, "the channel does not take resolves")
@@ -151,8 +152,8 @@ class World:
             case _:
                 outbox.failed(self.connection, row, self.now, outcome, maybe=outcome != "refused")
 
-    def attempt(self, channel: str, outcome: str) -> None:
-        self.begin(channel)
+    def attempt(self, channel: str, outcome: str, which: int = 0) -> None:
+        self.begin(channel, which)
         self.finish(channel, outcome)
 
     def kill(self, arrived: bool, in_turn: bool) -> None:
