@@ -11,7 +11,7 @@ from sidecar.model.samples import Batch, Emit, Family, Kind, Update
 from sidecar.promql.querier import Querier
 from sidecar.rules import lifecycle
 from sidecar.rules.compiled import Alerting, Group, Recording, RuleSet
-from sidecar.rules.evaluation import Surroundings, evaluate, failed
+from sidecar.rules.evaluation import Surroundings, crashed, evaluate, failed
 from sidecar.rules.lifecycle import Memory
 
 
@@ -262,6 +262,8 @@ def _record(rule: Recording, querier: Querier, at: float, emit: Emit, source: st
         vector = rule.query.vector(querier, round(at * 1000))
     except SidecarError as exc:
         return Result(rule.key, error=str(exc))
+    except Exception as exc:  # noqa: BLE001 -- as for alerts: the other rules go on
+        return Result(rule.key, error=crashed(exc))
     series: dict[Labels, float] = {}
     for labels, value in vector:
         final = labels.without("__name__").with_(rule.spec.labels)

@@ -77,6 +77,17 @@ def evaluate(
         return _evaluate(rule, querier, at, say, seen, watched=watched or rule.spec.on_no_data == "alert")
     except SidecarError as exc:
         return failed(rule, at, str(exc))
+    except Exception as exc:  # noqa: BLE001 -- a mistake of ours over one rule must not silence all the others
+        return failed(rule, at, crashed(exc))
+
+
+def crashed(exc: Exception) -> str:
+    """What to say of an error that should not be."""
+    trace = exc.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else ""
+    return f"fails by a mistake of ours, please report it: {type(exc).__name__}: {exc}{place}"
 
 
 def _evaluate(
