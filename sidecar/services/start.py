@@ -3,12 +3,13 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from sidecar.alerts.facts import Mutes
+from sidecar.alerts.facts import Mute, Mutes
 from sidecar.alerts.starting import is_cold, starting
 from sidecar.checks import Check
 from sidecar.model.alerts import Alert, RuleKey
 from sidecar.model.checks import CheckState, CheckStatus
 from sidecar.rules.compiled import MAX_SETTLING
+from sidecar.rules.lifecycle import SETTLING
 
 SPREAD: Final = 10.0
 """Seconds over which the first probes are spread at most."""
@@ -71,7 +72,9 @@ class Start:
         return self._settled or fresh
 
     def mutes(self, alert: Alert, _channel: str, now: float) -> Mutes:
-        """The mute of an opening in the first minute."""
+        """The mute of an opening in the first minute, and of one that only the life before us saw."""
+        if alert.note == SETTLING:
+            return Mutes(frozenset({Mute.STARTING}))  # until a turn can judge it, which changes the alert
         return starting(self._began_at, now, cold=self._cold, settled=self._settled, evaluated=alert.rule in self._seen)
 
     def step(self, seconds: float) -> None:
