@@ -63,6 +63,8 @@ def _open(path: Path) -> sqlite3.Connection:
         migrations.check(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # In pages. SQLite's own 1000 let the log grow to 4 MiB, and one that has filled its volume never shrinks again.
+        connection.execute("PRAGMA wal_autocheckpoint = 100")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise _corrupt(verdict)
