@@ -1,8 +1,9 @@
 """The promises about what channels are told, over random histories.
 
-When all is delivered and nothing mutes, each routed channel's view is the truth; two openings keep the cooldown; a
-resolve follows exactly one opening; nothing is opened or repeated under a mute; an episode muted throughout leaves no
-message; a message is repeated with its id, at most once per kill or unanswered attempt; three rows wait at most.
+An end is told at once. When all is delivered and nothing mutes, each routed channel's view is the truth; two openings
+keep the cooldown; a resolve follows exactly one opening; nothing is opened or repeated under a mute; an episode muted
+throughout leaves no message; a message is repeated with its id, at most once per kill or unanswered attempt; three rows
+wait at most.
 """
 
 import os
@@ -44,10 +45,15 @@ BUSY = st.one_of(
     st.tuples(st.just("finish"), st.just("page"), outcome),
     st.tuples(st.just("wait"), seconds),
 )
+HOLDS = st.one_of(
+    st.tuples(st.just("mute"), st.just("a"), st.sampled_from([Mute.SILENCE, Mute.STARTING])),
+    st.tuples(st.just("ack"), st.just("a")),
+    st.tuples(st.just("route"), st.sampled_from([(), ("mail",)])),
+)
 HISTORIES = st.builds(
     lambda timing, steps: [timing, *steps],
     TIMING,
-    st.lists(BUSY, max_size=25) | st.lists(BUSY | STEPS, max_size=40),
+    st.lists(BUSY, max_size=25) | st.lists(BUSY | HOLDS, max_size=25) | st.lists(BUSY | STEPS, max_size=40),
 )
 
 

@@ -213,6 +213,10 @@ class World:
                 if row.id not in {flying.id for flying in self.flying.values()}:
                     self._bury(row, maybe=row.maybe)
         self._check_rows()
+        for record in self.book.records():
+            assert not record.open or self._fires(CHECK_OF[record.fingerprint]), (
+                "an end is told at once, whatever mutes"
+            )
         return found.due
 
     def around(self) -> Circumstances:
