@@ -43,7 +43,9 @@ def safe_url(url: str) -> str:
         parsed = URL(url)
     except ValueError:
         return "an unreadable URL"
-    return str(parsed.with_user(None).with_query(None).with_fragment(None)) if parsed.host else parsed.path
+    if not parsed.host:
+        return parsed.path.rpartition("@")[2]  # a user and a password, when somebody forgot the scheme
+    return str(parsed.with_user(None).with_query(None).with_fragment(None))
 
 
 class Outbound:
@@ -324,10 +326,13 @@ class _Protocol(ResponseHandler):
             payload.set_exception(aiohttp.ClientPayloadError("the body is no HTTP"), exc)
 
 
+def _protocol(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return _Protocol(loop)
+
+
 def _attentive(connector: aiohttp.BaseConnector) -> aiohttp.BaseConnector:
     """*connector*, which speaks by our protocol from now on."""
-    factory: partial[ResponseHandler] = partial(_Protocol, loop=asyncio.get_running_loop())
-    connector._factory = factory  # noqa: SLF001 -- no public way
+    connector._factory = partial(_protocol, asyncio.get_running_loop())  # noqa: SLF001 -- there is no public way
     return connector
 
 

@@ -1,5 +1,7 @@
 """Secrets: read where they are kept, shown nowhere."""
 
+import html
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -163,16 +165,30 @@ def remember(value: str) -> None:
         _known = tuple(sorted({*_known, *forms}, key=len, reverse=True))
 
 
-def redact(text: str) -> str:
-    """*text* with `***` wherever it names a secret of six characters or more that was read so far."""
+def redact(text: str, *, cut: bool = False) -> str:
+    """*text* with `***` wherever it names a secret of six characters or more that was read so far.
+
+    *cut*: the text may go on where it came from, so the beginning of a secret at its end is taken out, too.
+    """
     for value in _known:
         if value in text:
             text = text.replace(value, MASK)
-    return text
+    if not cut:
+        return text
+    begun = max((_begun(text, value) for value in _known), default=0)
+    return text[: len(text) - begun] + MASK if begun else text
+
+
+def _begun(text: str, value: str) -> int:
+    """How many characters at the end of *text* are the beginning of *value*; 0 for a few, which any word may be."""
+    longest = min(len(text), len(value) - 1)
+    return next((n for n in range(longest, _SHORTEST - 1, -1) if text.endswith(value[:n])), 0)
 
 
 def _forms(value: str) -> set[str]:
+    in_json = json.dumps(value)[1:-1]
     forms = {value, quote(value, safe=""), value.encode("unicode_escape", "surrogatepass").decode()}
+    forms |= {in_json, in_json.replace("/", "\\/"), html.escape(value)}
     scheme, _, credential = value.partition(" ")
     if scheme.lower() in ("bearer", "basic", "token"):
         forms.add(credential.strip())
@@ -203,4 +219,6 @@ def _usable(value: str, where: str) -> str:
         raise SecretError(f"{where} is empty, expected a secret")
     if "\x00" in value:
         raise SecretError(f"{where} holds a NUL byte, expected a secret of one line")
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise SecretError(f"{where} is not UTF-8 text")
     return value

@@ -252,3 +252,42 @@ class TestRedacting:
         shown = redact(before + secret.reveal() + after)
 
         assert len(secret.reveal()) < 6 or secret.reveal() in "***" or secret.reveal() not in shown
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            pytest.param("no canary-6f1", "no ***", id="half a secret"),
+            pytest.param("canary-6f1d0ccanary-6f1d0ccanary", "******" + "***", id="two and a half"),
+            pytest.param("a can", "a can", id="a beginning that any word may have"),
+            pytest.param("canary-6f is it", "canary-6f is it", id="not at the end"),
+        ],
+    )
+    def test_the_beginning_of_a_secret_at_the_end_of_a_text_that_was_cut(self, text, expected):
+        """What was cut in the midst of a secret does not show its first half."""
+        secrets.remember(CANARY)
+
+        assert redact(text, cut=True) == expected
+
+    @pytest.mark.parametrize(
+        "shown",
+        [
+            pytest.param(json.dumps('pa"ss/wörd&<1>'), id="JSON"),
+            pytest.param(json.dumps('pa"ss/wörd&<1>').replace("/", "\\/"), id="JSON of those who escape slashes"),
+            pytest.param("pa&quot;ss/wörd&amp;&lt;1&gt;", id="HTML"),
+            pytest.param("pa%22ss%2Fw%C3%B6rd%26%3C1%3E", id="a query"),
+        ],
+    )
+    def test_the_forms_in_which_peers_repeat_a_secret(self, shown):
+        """A secret is taken out as JSON, HTML and URLs write it."""
+        secrets.remember('pa"ss/wörd&<1>')
+
+        assert redact(f"no {shown}!").replace('"', "") == "no ***!"
+
+    def test_bytes_that_are_no_text(self, monkeypatch):
+        """A variable that is not UTF-8 is refused by name, without a word of it."""
+        monkeypatch.setitem(os.environ, "SIDECAR_TEST_TOKEN", b"canary\xff".decode("utf-8", "surrogateescape"))
+
+        with pytest.raises(ValidationError, match="SIDECAR_TEST_TOKEN is not UTF-8") as failure:
+            held({"env": "SIDECAR_TEST_TOKEN"})
+
+        assert "canary" not in failure.value.errors()[0]["msg"]

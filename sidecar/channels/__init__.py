@@ -202,7 +202,7 @@ def _hide(text: str, url: str, headers: Mapping[str, str]) -> str:
     for secret in (path, parts.path, parts.query, *values):
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, f"/{MASK}" if secret.startswith("/") else MASK)
-    return redact(text)
+    return redact(text, cut=True)
 
 
 def _meaning(status: int) -> str:

@@ -67,7 +67,7 @@ def reveal(secret: Secret, error_type: str) -> str:
 
 def quoted(text: str, limit: int = _QUOTED) -> str:
     """The beginning of what a peer said, as one line that shows no secret and commands nobody."""
-    return safe.line(redact(text), limit)
+    return safe.line(redact(text, cut=True), limit)
 
 
 async def beginning(response: aiohttp.ClientResponse) -> str:

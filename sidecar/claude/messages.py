@@ -41,7 +41,7 @@ def count(body: bytes) -> int | None:
     except (ValueError, RecursionError):
         return None
     found = raw.get("input_tokens") if isinstance(raw, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 2**53 else None
 
 
 def _text(raw: dict[str, Any], key: str) -> str:

@@ -1,7 +1,9 @@
 """The check claude.messages, against bytes written by hand."""
 
+import asyncio
 import gzip
 import json
+import time
 from typing import Any
 
 import pytest
@@ -115,6 +117,38 @@ async def test_a_prompt_that_is_only_read(wire):
 
     assert (await probe(check(max_tokens=0), wire)).result.ok
     assert '"max_tokens": 0' in peer.request
+
+
+@pytest.mark.parametrize("before", [0, 100, 230, 250, 262, 290, 1190])
+@pytest.mark.parametrize("times", [1, 80])
+async def test_an_echo_of_the_key_shows_no_half_of_it(wire, before, times):
+    """A gateway that repeats the key, wherever that is cut to be shown, shows nothing of it."""
+    key = "gateway-canary-0123456789-0123456789"
+    said = "x" * before + key * times
+    headers = (f"server: {key * times}", f"retry-after: {key}")
+    for answered in (
+        error(401, "authentication_error", said),
+        json_answer(401, {"error": {"type": key, "message": said, "details": {"error_code": said}}}),
+        answer(401, said.encode(), *headers, f"request-id: {key * times}"),
+    ):
+        wire.raw(API, Peer([answered]))
+
+        probed = await probe(check(api_key=key), wire)
+
+        shown = probed.message + str(probed.notes)
+        assert not any(key[i : i + 8] in shown for i in range(len(key) - 8)), shown
+
+
+async def test_a_busy_machine_is_no_crash(wire):
+    """When both time limits have passed before anybody could look, the request counts as late, as the probe does."""
+    wire.raw(API, Peer([HANG]))
+    late = check(timeout="100ms")
+    asyncio.get_running_loop().call_later(0.05, time.sleep, 0.2)
+
+    probed = await probe(late, wire)
+
+    ((labels, _),) = probed.values(CLAUDE_REQUESTS)
+    assert (probed.error_type, labels["error_type"]) == ("timeout", "timeout")
 
 
 async def test_a_model_without_a_price(wire):

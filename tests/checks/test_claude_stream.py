@@ -101,7 +101,8 @@ async def test_however_the_bytes_are_cut(wire):
         pytest.param([25.0, *GOOD], "timeout", "failed", id="a late answer"),
         pytest.param([error(529, "overloaded_error", "x")], "overloaded", "failed", id="overloaded before the stream"),
         pytest.param([error(401, "authentication_error", "x")], "auth", "refused", id="a bad key"),
-        pytest.param([json_answer(200, MESSAGE)], "not_json", "failed", id="a message instead of a stream"),
+        pytest.param([json_answer(200, MESSAGE)], "stream_error", "failed", id="a message instead of a stream"),
+        pytest.param([STREAM_HEAD, START, TEXT, 1.0, b"zz\r\n", HANG], "truncated", "failed", id="noise in the body"),
         pytest.param([answer(200, b"<html>", "Content-Type: text/html")], "not_json", "failed", id="a page"),
     ],
 )
@@ -114,6 +115,28 @@ async def test_each_failure_has_its_word(wire, steps, error_type, outcome):
     assert probed.error_type == error_type, probed.message
     assert probed.values(CLAUDE_REQUESTS) == [({**OWN, "outcome": outcome, "error_type": error_type}, 1)]
     assert probed.values(CLAUDE_DURATION) == []
+
+
+async def test_a_whole_message_is_no_stream_and_yet_paid_for(wire):
+    """A gateway that does not pass `stream` on is named, and what its answer cost is counted."""
+    wire.raw(API, Peer([json_answer(200, MESSAGE)]))
+
+    probed = await probe(check(), wire)
+
+    assert probed.message == "got a whole message, expected a stream of events"
+    assert probed.notes["fault"] == "gateway"
+    assert {labels["token_type"]: value for labels, value in probed.values(CLAUDE_TOKENS)} == {"input": 20, "output": 1}
+
+
+async def test_an_error_in_the_stream_that_repeats_the_key(wire):
+    """The key is taken out of an error's words before they are cut, so that no half of it is shown."""
+    key = "key-of-the-gateway-with-canary-0123456789"
+    said = event("error", error={"type": "api_error", "message": "x" * 200 + f" the key {key}"})
+    wire.raw(API, Peer(stream(START, said)))
+
+    probed = await probe(check(api_key=key), wire)
+
+    assert "key-of-the" not in probed.message + str(probed.notes)
 
 
 @pytest.mark.parametrize(

@@ -197,3 +197,13 @@ def test_a_status_that_is_none(status):
 def test_the_target_shows_no_query():
     """What is probed is named without what may be a key."""
     assert check().target == "http://gateway:8080/health"
+
+
+async def test_an_echo_without_end_shows_no_half_of_a_secret(wire):
+    """Of an answer that repeats a header over and over only the beginning is read, and no half of it is shown."""
+    key = "gateway-canary-0123456789-0123456789-0123"
+    wire.raw("gateway:8080", Peer([answer(401, key.encode() * 100)]))
+
+    probed = await probe(check(headers={"X-Api-Key": key}), wire)
+
+    assert probed.message == "got 401, expected 2xx: " + "***" * 20

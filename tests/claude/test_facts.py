@@ -116,6 +116,7 @@ def test_what_is_no_message(body):
         (b'{"input_tokens": "14"}', None),
         (b'{"input_tokens": true}', None),
         (b'{"input_tokens": -1}', None),
+        (b'{"input_tokens": 1' + b"0" * 400 + b"}", None),
         (b"14", None),
         (b"\xff", None),
     ],

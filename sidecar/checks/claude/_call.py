@@ -19,7 +19,7 @@ from sidecar.claude.errors import ErrorType, Failure, classify
 from sidecar.model.durations import show
 from sidecar.model.families import CLAUDE_RATELIMIT_LIMIT, CLAUDE_RATELIMIT_REMAINING, CLAUDE_RATELIMIT_RESET
 from sidecar.outbound import OutboundError, read_limited, safe_url
-from sidecar.secrets import Secret
+from sidecar.secrets import Secret, redact
 
 API: Final = "https://api.anthropic.com"
 
@@ -115,7 +115,7 @@ class ClaudeCheck(Check):
                 ctx.note(request_id=quoted(request_id))
             _record_limits(ctx, response.headers)
             if not 200 <= response.status < 300:
-                raise failed(ctx, classify(response.status, response.headers, await _error_body(response)))
+                raise not_expected(ctx, response, await _error_body(response))
             yield Answer(response, sent_at)
 
     def _headers(self, *, stream: bool, body: bool) -> dict[str, str]:
@@ -149,8 +149,11 @@ def failed(ctx: ProbeContext, failure: Failure) -> CheckFailed:
 
 
 def not_expected(ctx: ProbeContext, response: aiohttp.ClientResponse, body: bytes) -> CheckFailed:
-    """A 2xx that does not hold what was asked for: an error in disguise, or something in between has answered."""
-    return failed(ctx, classify(response.status, response.headers, body))
+    """An answer that does not hold what was asked for: an error, or something in between has answered."""
+    # Before it is read, since a text that is cut in the midst of a secret shows the half of it.
+    headers = {name: redact(text, cut=True) for name, text in response.headers.items()}
+    said = redact(body.decode("utf-8", "replace"), cut=True)
+    return failed(ctx, classify(response.status, headers, said.encode()))
 
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:

@@ -1,5 +1,6 @@
 """What checks share that have a message written, and pay for it."""
 
+import asyncio
 from typing import Any, Final
 
 from pydantic import Field
@@ -61,6 +62,9 @@ class PaidCheck(ClaudeCheck):
             error_type = ""
         except CheckFailed as exc:
             error_type = exc.error_type
+            raise
+        except asyncio.CancelledError:
+            error_type = ErrorType.TIMEOUT  # the prober's own, when a busy machine let both pass at once
             raise
         finally:
             # Also when we are cancelled: then nobody looks at what was recorded.

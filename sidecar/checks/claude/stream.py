@@ -1,6 +1,7 @@
 """Whether Claude streams a message to its end, and how fast."""
 
 import asyncio
+from dataclasses import replace
 from typing import Final, Literal
 
 from pydantic import Field
@@ -8,11 +9,13 @@ from pydantic import Field
 from sidecar.checks import CheckFailed, ProbeContext
 from sidecar.checks.claude._call import Answer, failed, not_expected, whole
 from sidecar.checks.claude._paid import PaidCheck
-from sidecar.claude.errors import ErrorType
+from sidecar.claude import messages
+from sidecar.claude.errors import ErrorType, Fault
 from sidecar.claude.sse import Decoder, OversizedEventError
 from sidecar.claude.stream import StreamResult, judge
 from sidecar.model.durations import Duration, show
 from sidecar.model.families import CLAUDE_FIRST_TOKEN, CLAUDE_STREAM_GAP, CLAUDE_TOKENS_PER_SECOND
+from sidecar.secrets import redact
 
 _LARGEST: Final = 8 * 1024 * 1024  # bytes of a stream; a thousandfold of what the most tokens need
 _BURST: Final = 0.02  # seconds in which many pieces of content come only when something has held them back
@@ -37,7 +40,7 @@ class ClaudeStreamCheck(PaidCheck):
         try:
             async with self.call(ctx, "POST", self.payload(self.max_tokens, stream=True), stream=True) as answer:
                 if answer.response.content_type != "text/event-stream":
-                    raise not_expected(ctx, answer.response, await whole(answer))
+                    raise self._no_stream(ctx, answer, await whole(answer))
                 await reading.run(answer)
         except CheckFailed as exc:
             if exc.error_type != ErrorType.RESET or not reading.begun:
@@ -47,6 +50,14 @@ class ClaudeStreamCheck(PaidCheck):
         if failure := judge(reading.result):
             raise failed(ctx, failure)
         self.record_end(ctx, reading.result.stop_reason or "other", reading.result.model, reading.seconds)
+
+    def _no_stream(self, ctx: ProbeContext, answer: Answer, body: bytes) -> CheckFailed:
+        message = messages.parse(body)
+        if message is None:
+            return not_expected(ctx, answer.response, body)
+        self.record_usage(ctx, message.usage)  # it is paid for
+        ctx.note(fault=Fault.GATEWAY, next_step="Have the gateway pass `stream` on, and the answer piece by piece.")
+        return CheckFailed(ErrorType.STREAM_ERROR, "got a whole message, expected a stream of events")
 
 
 class _Reading:
@@ -82,7 +93,9 @@ class _Reading:
             size += len(chunk)
             try:
                 for event in decoder.feed(chunk):
-                    self.result = self.result.after(event, at)
+                    # An error's words are cut to be shown, and half a secret would stay.
+                    said = replace(event, data=redact(event.data)) if "error" in event.data else event
+                    self.result = self.result.after(said, at)
             except OversizedEventError as exc:
                 raise CheckFailed(ErrorType.STREAM_ERROR, f"{exc}, expected the API's") from exc
             if size > _LARGEST:
