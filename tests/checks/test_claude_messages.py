@@ -3,13 +3,13 @@
 import asyncio
 import gzip
 import json
-import time
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from sidecar.checks.claude.messages import ClaudeMessagesCheck
+from sidecar.clock import SystemClock
 from sidecar.model.families import (
     CLAUDE_COST,
     CLAUDE_DURATION,
@@ -21,6 +21,8 @@ from sidecar.model.families import (
     CLAUDE_TOKENS,
     PROBE_STATUS,
 )
+from sidecar.outbound import Outbound
+from sidecar.services.probing import Recording
 from tests.checks.claude_wire import MESSAGE, error, json_answer
 from tests.checks.script import HANG, RESET, Peer, answer, probe
 
@@ -139,16 +141,17 @@ async def test_an_echo_of_the_key_shows_no_half_of_it(wire, before, times):
         assert not any(key[i : i + 8] in shown for i in range(len(key) - 8)), shown
 
 
-async def test_a_busy_machine_is_no_crash(wire):
-    """When both time limits have passed before anybody could look, the request counts as late, as the probe does."""
+async def test_a_probe_that_is_cancelled_was_too_late(wire):
+    """When the prober's own limit comes first, as on a machine that was busy, the request counts as it does: as late."""
     wire.raw(API, Peer([HANG]))
-    late = check(timeout="100ms")
-    asyncio.get_running_loop().call_later(0.05, time.sleep, 0.2)
+    ctx = Recording(SystemClock(monotonic=asyncio.get_running_loop().time), Outbound(connector=wire.connector))
 
-    probed = await probe(late, wire)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await check().probe(ctx)
 
-    ((labels, _),) = probed.values(CLAUDE_REQUESTS)
-    assert (probed.error_type, labels["error_type"]) == ("timeout", "timeout")
+    ((labels, _),) = [(update.labels, update.value) for update in ctx.updates if update.family is CLAUDE_REQUESTS]
+    assert labels["error_type"] == "timeout"
 
 
 async def test_a_model_without_a_price(wire):
