@@ -67,12 +67,14 @@ def obsolete_at(record: Record, facts: Facts) -> float | None:
 
 def _count_end(record: Record, facts: Facts, now: float) -> Record:
     """An end is counted whether anybody was told or not, also one between two decisions."""
-    if record.firing_since == facts.firing_since:
+    before, since = record.firing_since, facts.firing_since
+    if before == since:
         return record
-    ended = record.firing_since is not None
+    # An episode that began earlier than it did is the same one: the clock was set back.
+    ended = before is not None and (since is None or since > before)
     return replace(
         record,
-        firing_since=facts.firing_since,
+        firing_since=since,
         flips=record.flips + (ended and record.opened_at is not None),
         ended_at=now if ended else record.ended_at,
     )

@@ -166,6 +166,13 @@ def test_ends_are_counted_told_or_not():
     assert decide(NEVER, OVER, T).record.flips == 0
 
 
+def test_a_clock_that_was_set_back_ends_nothing():
+    """The same episode, with a beginning that moved back along with the clock, is no flip."""
+    decision = decide(OPEN, replace(FIRING, firing_since=T - 3600), T + 10)
+
+    assert (decision.message, decision.record.flips, decision.record.firing_since) == (None, 0, T - 3600)
+
+
 @pytest.mark.parametrize(
     ("record", "facts", "expected"),
     [
