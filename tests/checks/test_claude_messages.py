@@ -142,7 +142,7 @@ async def test_an_echo_of_the_key_shows_no_half_of_it(wire, before, times):
 
 
 async def test_a_probe_that_is_cancelled_was_too_late(wire):
-    """When the prober's own limit comes first, as on a machine that was busy, the request counts as it does: as late."""
+    """When the prober's own limit comes first, as on a busy machine, the request counts as the probe does: as late."""
     wire.raw(API, Peer([HANG]))
     ctx = Recording(SystemClock(monotonic=asyncio.get_running_loop().time), Outbound(connector=wire.connector))
 
