@@ -1,14 +1,22 @@
 """One daemon per file."""
 
+import errno
 import fcntl
 import json
 import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
+
+import structlog
 
 from sidecar.db.errors import DatabaseInUse
+
+_log = structlog.get_logger(__name__)
+
+_UNSUPPORTED: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+"""What file systems say that know no locks: no reason to do without the file."""
 
 
 class FileLock:
@@ -28,9 +36,13 @@ class FileLock:
             held = os.pread(descriptor, 4096, 0)
             os.close(descriptor)
             raise DatabaseInUse(f"the database {database} is in use by {_holder(held)}; one daemon per file") from exc
-        except OSError:
-            os.close(descriptor)
-            raise
+        except OSError as exc:
+            if exc.errno not in _UNSUPPORTED:
+                os.close(descriptor)
+                raise
+            _log.warning(
+                "database.no_locks", path=str(path), error=exc.strerror, consequence="two daemons would collide"
+            )
         lock = cls(descriptor)
         lock._sign(now)
         return lock

@@ -10,7 +10,8 @@ SidecarError                 everything that the daemon raises on purpose
 ├── SecretError              a secret whose variable or file is not there      (secrets.py)
 ├── PluginError              an unknown type, or one whose driver is missing   (plugins.py)
 ├── CheckFailed              a probe that did not succeed                      (checks/)
-└── DeliveryError            a message that a channel did not take             (channels/)
+├── DeliveryError            a message that a channel did not take             (channels/)
+└── DatabaseError            a database that cannot be used                    (db/)
 """
 
 from dataclasses import dataclass

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -140,6 +142,19 @@ async def test_one_daemon_per_file(database, path, clock):
     assert str(path) in str(caught.value)
     assert f"process {os.getpid()} on {socket.gethostname()} since 2026-01-05T12:00:00+00:00" in str(caught.value)
     await database.run(put, "a")
+
+
+async def test_a_file_system_without_locks(path, clock, monkeypatch):
+    """Where files cannot be locked, the daemon works on the file all the same."""
+
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+    async with Database(path, clock) as database:
+        await database.run(put, "a")
+        assert database.writable
 
 
 async def test_a_newer_release_wrote_the_file(path, clock):
