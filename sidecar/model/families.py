@@ -27,6 +27,9 @@ PROBE_STATUS = _gauge("probe_http_status_code", "HTTP status of the last probe's
 PROBE_CERT_EXPIRY = _gauge("probe_ssl_earliest_cert_expiry", "When the earliest certificate of the chain expires.")
 PROBE_FAILURES = _counter("probe_failures_total", "Failed probes, by error_type.")
 CHECK_UP = _gauge("sidecar_check_up", "State of a check: 1 up, 0 down, absent while unknown.")
+CHECK_DOWN_REASON = _gauge(
+    "sidecar_check_down_reason", "1 for the latest failure of a check that is down, by error_type; else absent."
+)
 
 # Claude, from paid probes and from traffic. Labels: model, target, source=probe|traffic.
 CLAUDE_REQUESTS = _counter(

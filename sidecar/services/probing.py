@@ -12,6 +12,7 @@ from sidecar.clock import Clock
 from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
 from sidecar.model.durations import show
 from sidecar.model.families import (
+    CHECK_DOWN_REASON,
     CHECK_UP,
     PROBE_DURATION,
     PROBE_FAILURES,
@@ -102,8 +103,8 @@ def labels(check: Check, pod: str) -> Labels:
 def batch(check: Check, pod: str, recorded: list[Update], result: ProbeResult, state: CheckState) -> Batch:
     """What one probe tells the store: what it measured, how it went, and what the check's state is now.
 
-    The reason of a failure is on the counter alone: on the gauge, each new reason would leave a series behind which
-    still says "failed" for five minutes.
+    The reason of a failure is on metrics of its own: on the gauges, each new reason would be another series, and an
+    alert over them another alert.
     """
     common = labels(check, pod)
     updates = [Update(update.family, update.value, common.with_(update.labels)) for update in recorded]
@@ -115,6 +116,8 @@ def batch(check: Check, pod: str, recorded: list[Update], result: ProbeResult, s
         updates.append(Update(PROBE_FAILURES, 1.0, common.with_(error_type=result.error_type)))
     if state.status is not CheckStatus.UNKNOWN:
         updates.append(Update(CHECK_UP, 1.0 if state.status is CheckStatus.UP else 0.0, common))
+    if state.status is CheckStatus.DOWN and state.last_failure is not None:
+        updates.append(Update(CHECK_DOWN_REASON, 1.0, common.with_(error_type=state.last_failure.error_type)))
     return Batch(source(check), result.at, tuple(updates))
 
 
