@@ -9,10 +9,17 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from sidecar import plugins
 from sidecar.channels import Channel
@@ -23,6 +30,7 @@ from sidecar.rules.compiled import RuleSet
 from sidecar.rules.files import Source, load_rules
 from sidecar.rules.model import Override
 from sidecar.secrets import Secret
+from sidecar.services import addresses
 from sidecar.yamlfile import Document, join, load, mistakes_of
 
 M = TypeVar("M", bound=BaseModel)
@@ -31,7 +39,10 @@ RESERVED_LABELS = frozenset(
     {"check", "type", "target", "critical", "pod", "instance", "job", "le", "quantile", "window", "phase", "source"}
 )
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+# A single `$$` is left alone: passwords and regular expressions hold some.
+_VARIABLE = re.compile(r"\$\$(?=\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<odd>\$\{)")
+_PREFIX = "SIDECAR_"
+_LONGEST = 16 * 1024 * 1024  # bytes that are read of a file, since a device has no end; far less is refused as too long
 
 
 def _known_zone(name: str) -> str:
@@ -42,6 +53,25 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _address(text: str) -> str:
+    if text:
+        addresses.parse(text)
+    return text
+
+
+def _web_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if text and (not usable or parts.username or parts.password or parts.query or parts.fragment):
+        raise ValueError(
+            "expected an address for messages to link to, such as https://sidecar.example, and no password"
+        )
+    return text
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,13 +79,18 @@ class _Part(BaseModel):
 class HttpSettings(_Part):
     """Where the daemon listens."""
 
-    listen: str = Field(
+    listen: Annotated[str, Field(min_length=1), AfterValidator(_address)] = Field(
         "127.0.0.1:9797", description="Address of everything; a host:port, or a path for a Unix socket."
     )
     token: Secret | None = Field(None, description="Bearer token; needed when `listen` is not loopback.")
-    public: str = Field(
+    public: Annotated[str, AfterValidator(_address)] = Field(
         "", description="Address of /metrics and /health alone, which may be bound wide; off when empty."
     )
+
+    @model_validator(mode="after")
+    def _is_guarded(self) -> "HttpSettings":
+        addresses.guarded(self.listen, token=self.token is not None)
+        return self
 
 
 class LogSettings(_Part):
@@ -78,13 +113,15 @@ class RulesEntry(_Part):
 class Settings(BaseSettings):
     """The file's top level. Flags win over SIDECAR_… variables, these over the file, the file over the defaults."""
 
-    model_config = SettingsConfigDict(env_prefix="SIDECAR_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     database: str = Field("", description="Path of the SQLite file; state lives in memory alone when empty.")
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "UTC", description="Zone in which messages show times, beside UTC."
     )
-    external_url: str = Field("", description="Where people reach this daemon; messages link there.")
+    external_url: Annotated[str, AfterValidator(_web_url)] = Field(
+        "", description="Where people reach this daemon; messages link there."
+    )
     external_labels: dict[str, str] = Field(
         default_factory=dict, description="Labels on whatever leaves: cluster, region."
     )
@@ -111,16 +148,15 @@ class Config:
 def read(path: Path, flags: Mapping[str, Any] | None = None) -> Config:
     """The configuration in the file at *path*; raises ConfigError with every mistake in it."""
     try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise ConfigError(Mistake(str(path), 0, "", f"is not UTF-8 text: {exc}; expected a YAML file")) from exc
+        with path.open("rb") as stream:
+            text = stream.read(_LONGEST)
     except OSError as exc:
         problem = f"cannot be read: {exc.strerror}; expected a YAML file, see `sidecar demo --print-config`"
         raise ConfigError(Mistake(str(path), 0, "", problem)) from exc
     return parse(text, str(path), flags, folder=path.parent)
 
 
-def parse(text: str, file: str, flags: Mapping[str, Any] | None = None, *, folder: Path = Path()) -> Config:
+def parse(text: str | bytes, file: str, flags: Mapping[str, Any] | None = None, *, folder: Path = Path()) -> Config:
     """The configuration in *text*; *file* names it in mistakes, *folder* is where its relative paths begin."""
     document = load(text, file)
     if not document.value:
@@ -128,51 +164,84 @@ def parse(text: str, file: str, flags: Mapping[str, Any] | None = None, *, folde
     if not isinstance(document.value, dict):
         kind = "list" if isinstance(document.value, list) else "single value"
         raise ConfigError(Mistake(file, 1, "", f"got a {kind}, expected keys such as `checks:`"))
-    return _Reader(document, folder).config(flags or {})
+    return _Reader(document, folder, flags or {}).config()
 
 
 class _Reader:
     """One reading of one document; collects every mistake before it gives up."""
 
-    def __init__(self, document: Document, folder: Path) -> None:
+    def __init__(self, document: Document, folder: Path, flags: Mapping[str, Any]) -> None:
         self._document = document
         self._folder = folder
+        self._flags = flags
         self._mistakes: list[Mistake] = []
 
-    def config(self, flags: Mapping[str, Any]) -> Config:
+    def config(self) -> Config:
         values = self._expand(self._document.value, "")
+        told = {mistake.key: mistake for mistake in self._mistakes}  # whatever else is wrong there follows from it
         settings = None
         try:
-            settings = _settings(values, flags)
+            settings = _settings(values, self._flags)
         except ValidationError as exc:
-            self._mistakes += mistakes_of(exc, self._document, model=Settings)
-        raw = values | (settings.model_dump(include={"checks", "channels"}) if settings else {})
+            self._mistakes += mistakes_of(exc, self._document, model=Settings, elsewhere=self._elsewhere)
+        except SettingsError as exc:
+            self._mistakes.append(_no_json(exc))
+        lists = {"checks", "channels", "rules"}
+        raw = values | (settings.model_dump(include=lists, exclude_unset=True) if settings else {})
         checks = dict(self._plugins("checks", "sidecar.checks", Check, raw))
         channels = dict(self._plugins("channels", "sidecar.channels", Channel, raw))
         self._check_labels(checks, settings)
         rules = self._rules(raw.get("rules"), {channel.name for channel in channels.values()})
         if self._mistakes or settings is None:
-            raise ConfigError(*self._mistakes)
+            others = [mistake for mistake in self._mistakes if mistake.key not in told]
+            raise ConfigError(*told.values(), *others)
         return Config(settings, tuple(checks.values()), tuple(channels.values()), rules, self._document.file)
 
     def _wrong(self, path: str, message: str) -> None:
-        self._mistakes.append(self._document.mistake(path, message))
+        place = self._elsewhere(path)
+        self._mistakes.append(Mistake(place, 0, path, message) if place else self._document.mistake(path, message))
+
+    def _elsewhere(self, path: str) -> str:
+        """The flag or variable that gives the value at *path*; empty when it is the file."""
+        steps = [step.rstrip("]") for step in re.split(r"[.\[]", path)]
+        given: Any = self._flags
+        for step in steps:
+            given = given.get(step) if isinstance(given, Mapping) else None
+        if given is not None:
+            return f"--{'-'.join(steps).removeprefix('http-')}"
+        variables = {name.upper(): name for name in os.environ}
+        names = (_PREFIX + "__".join(steps[:n]).upper() for n in range(len(steps), 0, -1))
+        found = next((variables[name] for name in names if name in variables), "")
+        return f"the variable {found}" if found else ""
 
     def _expand(self, value: Any, path: str) -> Any:
-        """`${NAME}` and `${NAME:-default}` in strings become the variable's value; `$$` is a dollar sign."""
+        """`${NAME}` and `${NAME:-default}` in strings become the variable's value; `$${` is `${`."""
         if isinstance(value, dict):
             return {k: self._expand(v, join(path, k)) for k, v in value.items()}
         if isinstance(value, list):
             return [self._expand(v, join(path, i)) for i, v in enumerate(value)]
-        return _VARIABLE.sub(partial(self._variable, path), value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if "\0" in value:
+            self._wrong(path, "holds a NUL character, expected text without one")
+        return _VARIABLE.sub(partial(self._variable, path), value)
 
     def _variable(self, path: str, found: re.Match[str]) -> str:
         if found[0] == "$$":
             return "$"
-        name, default = found.groups()
+        if found["odd"]:
+            self._wrong(
+                path, "holds `${` without a name, expected ${NAME} or ${NAME:-default}; `$${` stands for itself"
+            )
+            return found[0]
+        name, default = found["name"], found["default"]
         if name not in os.environ and default is None:
             self._wrong(path, f"the environment has no {name}; set it, or write ${{{name}:-default}}")
-        return os.environ.get(name) or default or ""
+        value = os.environ.get(name) or default or ""
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            self._wrong(path, f"the variable {name} is not UTF-8 text")
+            return ""
+        return value
 
     def _plugins(self, key: str, package: str, base: type[M], values: Mapping[str, Any]) -> Iterator[tuple[str, M]]:
         """Each item of the list *key*: where it stands, and the class that its `type` names."""
@@ -185,11 +254,13 @@ class _Reader:
             if not isinstance(item.get("type"), str):
                 self._wrong(path, f"has no `type`, expected one of: {', '.join(plugins.names(package))}")
                 continue
-            name = str(item.get("name"))
-            if name in seen:
+            name = item.get("name")
+            if isinstance(name, str) and name in seen:
                 line = self._document.line(seen[name])
-                self._wrong(join(path, "name"), f"{name!r} is also the name at line {line}; expected another")
-            seen.setdefault(name, path)
+                where = f"at line {line}" if line else f"of {seen[name]}"
+                self._wrong(join(path, "name"), f"{name!r} is also the name {where}; expected another")
+            if isinstance(name, str):
+                seen.setdefault(name, path)
             try:
                 found = plugins.find(package, item["type"], base)
             except plugins.PluginError as exc:
@@ -198,7 +269,7 @@ class _Reader:
             try:
                 yield path, found.model_validate(item)
             except ValidationError as exc:
-                self._mistakes += mistakes_of(exc, self._document, prefix=path, model=found)
+                self._mistakes += mistakes_of(exc, self._document, path, found, self._elsewhere)
 
     def _check_labels(self, checks: Mapping[str, Check], settings: Settings | None) -> None:
         """Labels that are ours to set, or that Prometheus would not take."""
@@ -249,6 +320,13 @@ def _settings(values: Mapping[str, Any], flags: Mapping[str, Any]) -> Settings:
     return FromFile(**flags)
 
 
+def _no_json(error: SettingsError) -> Mistake:
+    """A variable of a whole group or list. Its text is not shown: it may hold secrets."""
+    key = next(iter(re.findall(r'field "(\w+)"', str(error))), "")
+    single = f"; a single value goes into a variable such as {_PREFIX}HTTP__LISTEN"
+    return Mistake(f"the variable {_PREFIX}{key.upper()}", 0, key, f"is not JSON, expected a list or an object{single}")
+
+
 def _rule_files(entry: RulesEntry, folder: Path) -> Iterator[tuple[str, str]]:
     """Name and text of each file behind *entry*."""
     if bool(entry.pack) == bool(entry.file):
@@ -259,12 +337,24 @@ def _rule_files(entry: RulesEntry, folder: Path) -> Iterator[tuple[str, str]]:
             raise ValueError(f"got {entry.pack!r}, expected one of the packs: {', '.join(sorted(known))}")
         yield f"pack {entry.pack}", known[entry.pack].read_text("utf-8")
         return
-    pattern = folder.absolute() / entry.file
-    found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    # Only what was written is a pattern; the folder's own name may hold brackets.
+    pattern, folder = Path(entry.file), folder.absolute()
+    place, inside = (Path(pattern.anchor), pattern.relative_to(pattern.anchor)) if pattern.anchor else (folder, pattern)
+    found = sorted(place.glob(str(inside))) if inside.parts else []
     if not found:
-        raise ValueError(f"got {entry.file!r}, which names no file in {folder.absolute()}")
+        raise ValueError(f"got {entry.file!r}, which names no file in {folder}")
     for path in found:
-        yield str(path), path.read_text("utf-8")
+        yield str(path), _text(path)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST).decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"{path} is not UTF-8 text: {exc.reason} at byte {exc.start}; expected a rule file") from None
+    except OSError as exc:
+        raise ValueError(f"{path} cannot be read: {exc.strerror}; expected a rule file") from exc
 
 
 def packs() -> dict[str, Traversable]:

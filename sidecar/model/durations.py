@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from sidecar.model.errors import SidecarError
 
 _UNITS = {"y": 365 * 86400.0, "w": 7 * 86400.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PATTERN = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
+_LONGEST = 100 * _UNITS["y"]  # calendars end; what is meant to be never is 0 or left out
+_PATTERN = re.compile("".join(rf"(?:([0-9]{{1,12}}){unit})?" for unit in _UNITS))
 
 
 class DurationError(SidecarError, ValueError):
@@ -40,6 +41,13 @@ def show(seconds: float) -> str:
 
 
 def _validate(value: Any) -> float:
+    seconds = _seconds(value)
+    if seconds > _LONGEST:
+        raise DurationError(f"got {value!r}, expected at most 100y")
+    return seconds
+
+
+def _seconds(value: Any) -> float:
     if isinstance(value, str):
         return parse(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:

@@ -1,5 +1,6 @@
 """Where a server listens."""
 
+import errno
 import socket
 import stat
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from sidecar.model.errors import SidecarError
 
 
-class ListenError(SidecarError):
+class ListenError(SidecarError, ValueError):
     """An address that cannot be listened on."""
 
 
@@ -47,6 +48,17 @@ def parse(text: str) -> Address:
     raise ListenError(f"got the address {text!r}, expected host:port such as '127.0.0.1:9797', or a socket's path")
 
 
+def guarded(text: str, *, token: bool) -> Address:
+    """The address in *text*, where everything is served; ListenError if others reach it and no *token* is asked for."""
+    address = parse(text)
+    if not token and not address.private:
+        raise ListenError(
+            f"got http.listen {address}, which other machines can reach, and no http.token; expected the token, "
+            "or 127.0.0.1, with http.public for /metrics and /health"
+        )
+    return address
+
+
 def is_loopback(host: str) -> bool:
     """Whether *host* is this machine by its very name."""
     if host == "localhost":
@@ -82,7 +94,8 @@ def unix_socket(path: str) -> socket.socket:
 def _answers(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
-        return probe.connect_ex(path) == 0
+        # Whoever is too busy to take a connection is there all the same.
+        return probe.connect_ex(path) not in (errno.ECONNREFUSED, errno.ENOENT)
 
 
 def forget(path: str) -> None:

@@ -68,13 +68,8 @@ class Web:
         patience: float = 30.0,
         grace: float = 5.0,
     ) -> None:
-        self._listen = addresses.parse(listen)
+        self._listen = addresses.guarded(listen, token=token is not None)
         self._public = addresses.parse(public) if public else None
-        if token is None and not self._listen.private:
-            raise ListenError(
-                f"http.listen is {self._listen}, which other machines can reach, and http.token is not set; "
-                "set it, or listen on 127.0.0.1 and use http.public for /metrics and /health"
-            )
         self._routes = tuple(routes)
         self._max_body = max_body
         self._max_connections = max_connections

@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -42,14 +43,18 @@ _BOUNDS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def mistakes_of(
-    error: ValidationError, document: Document, prefix: str = "", model: type[BaseModel] | None = None
+    error: ValidationError,
+    document: Document,
+    prefix: str = "",
+    model: type[BaseModel] | None = None,
+    elsewhere: Callable[[str], str] = lambda _: "",
 ) -> tuple[Mistake, ...]:
     """Each error of *error* as a mistake at its place in *document*, below *prefix*.
 
     *model* is what was validated; with it an unknown key is answered with the known ones. Values of fields whose name
-    looks like a secret's are never shown.
+    looks like a secret's are never shown. *elsewhere* names where a path's value comes from if not from the document.
     """
-    found = {_mistake(details, document, prefix, model): None for details in error.errors(include_url=False)}
+    found = {_mistake(details, document, prefix, model, elsewhere): None for details in error.errors(include_url=False)}
     return tuple(found)
 
 
@@ -60,10 +65,15 @@ def suggest(word: str, known: Sequence[str]) -> str:
     return f"{hint}known: {', '.join(known)}" if known else hint.strip()
 
 
-def _mistake(details: Any, document: Document, prefix: str, model: type[BaseModel] | None) -> Mistake:
+def _mistake(
+    details: Any, document: Document, prefix: str, model: type[BaseModel] | None, elsewhere: Callable[[str], str]
+) -> Mistake:
     loc: tuple[str | int, ...] = details["loc"]
     path = prefix
-    for i, step in enumerate(loc):
+    place = elsewhere(reduce(join, loc, prefix))
+    if place:
+        document, path = Document(None, place, {}), reduce(join, loc, prefix)
+    for i, step in enumerate(() if place else loc):
         inside = join(path, step)
         if inside in document.lines:
             path = inside

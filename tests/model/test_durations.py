@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from sidecar.model.durations import Duration, DurationError, parse, show
 
@@ -49,3 +49,17 @@ def test_field():
     assert Settings(wait=1.5).model_dump_json() == '{"wait":"1s500ms"}'
     with pytest.raises(ValidationError, match="with its unit"):
         Settings.model_validate({"wait": 5})
+
+
+@pytest.mark.parametrize("value", ["101y", "999999999999y", float("inf"), 1e300])
+def test_no_calendar_is_that_long(value):
+    """A field takes a hundred years at most, since nothing can be planned for later."""
+    with pytest.raises(ValidationError, match="expected at most 100y"):
+        TypeAdapter(Duration).validate_python(value)
+
+
+@pytest.mark.parametrize("text", ["9" * 400 + "s", "9" * 5000 + "s", "١s"])
+def test_digits_without_end(text):
+    """More digits than any duration has are none."""
+    with pytest.raises(DurationError):
+        parse(text)

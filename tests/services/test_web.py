@@ -103,7 +103,7 @@ async def test_two_listeners():
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", ":0", "10.0.0.1:9797", "sidecar.example.com:80"])
 async def test_a_wide_listener_needs_a_token(listen):
     """Where others can reach it, the server does not exist without a token, and says what to do."""
-    with pytest.raises(ListenError, match=r"http\.token is not set; set it, or listen on 127\.0\.0\.1"):
+    with pytest.raises(ListenError, match=r"and no http\.token; expected the token, or 127\.0\.0\.1"):
         Web(ROUTES, listen=listen)
 
 
