@@ -138,7 +138,8 @@ class Engine:
         rules = {rule.key: rule for rule in self.rules.alerting}
         by_rule: dict[RuleKey, list[Alert]] = {}
         for alert in saved:
-            by_rule.setdefault(alert.rule, []).append(alert)
+            key = _home(alert, self.rules.alerting)
+            by_rule.setdefault(key, []).append(replace(alert, rule=key))
         orphans: list[Alert] = []
         for key, alerts in by_rule.items():
             memory = lifecycle.restore(alerts, downtime, now)
@@ -194,6 +195,16 @@ class Engine:
             if after is not before:
                 results.append(_result(rule.key, before, after))
         return tuple(results)
+
+
+def _home(alert: Alert, rules: Iterable[Alerting]) -> RuleKey:
+    """The rule that yields *alert* now: its own, or one of its name and labels that stands elsewhere in the files."""
+    fitting = [rule.key for rule in rules if rule.name == alert.name and _yields(rule, alert.labels)]
+    return alert.rule if alert.rule in fitting or not fitting else fitting[0]
+
+
+def _yields(rule: Alerting, labels: Labels) -> bool:
+    return all(labels.text(name) == template.text for name, template in rule.labels if template.literal)
 
 
 def _never(_: Labels) -> bool:

@@ -472,10 +472,46 @@ class TestRestart:
         """What fired under a rule that the new configuration does not have is closed."""
         w = world()
 
-        orphans = w.engine.restore([saved(rule=RuleKey("g", "Gone"))], 5.0, 1000.0)
+        gone = saved(rule=RuleKey("g", "Gone"), labels=Labels(alertname="Gone"))
 
-        assert [brief(alert) for alert in orphans] == ["A ended removed"]
+        orphans = w.engine.restore([gone], 5.0, 1000.0)
+
+        assert [brief(alert) for alert in orphans] == ["Gone ended removed"]
         assert w.shown() == []
+
+    def test_alerts_of_a_rule_that_was_moved_go_on(self):
+        """A rule that stands in another group now takes up what it yielded there."""
+        w = world()
+
+        assert w.engine.restore([saved(rule=RuleKey("before", "A"))], 5.0, 1000.0) == ()
+
+        w.set(1001, x=2)
+        assert w.alerts(1001) == ["A firing"]
+        assert w.engine.alerts[0].rule == RuleKey("g", "A")
+
+    def test_alerts_of_a_check_that_is_gone_end(self):
+        """What was watched before the restart and is not now is closed as removed, by the labels of its series."""
+        w = world(labels={"check": "the rule's own"})
+        kept = saved(labels=Labels(alertname="A", check="the rule's own"))
+        other = world()
+
+        w.engine.restore([kept], 5.0, 1000.0, lambda labels: "check" in labels)
+        other.engine.restore(
+            [saved(labels=Labels(alertname="A", check="x"))], 5.0, 1000.0, lambda labels: "check" in labels
+        )
+
+        assert w.shown() == ["A{check=the rule's own} firing (settling)"]
+        assert other.shown() == ["A{check=x} ended removed"]
+
+    def test_an_alert_whose_labels_changed_is_replaced(self):
+        """A severity that was changed between two lives ends the old alert in favour of the new one."""
+        w = world(severity="critical")
+        w.engine.restore([saved(labels=Labels(alertname="A", severity="warning"))], 5.0, 1000.0)
+        w.set(1001, x=2)
+
+        assert w.alerts(1001) == ["A{severity=critical} firing", "A{severity=warning} ended replaced"]
+        old = next(alert for alert in w.engine.alerts if alert.severity == "warning")
+        assert old.replaced_by == next(alert for alert in w.engine.alerts if alert.firing).fingerprint
 
     def test_openings_are_not_held(self):
         """A new alert after a restart opens whatever else is settling."""

@@ -122,6 +122,22 @@ async def test_a_severity_that_changed_between_two_lives(world: HardWorld):
     assert resolve.body["alerts"][0]["endReason"] == "replaced"
 
 
+async def test_a_rule_that_moved_between_two_lives(world: HardWorld):
+    """A group that got another name while its alert fired is no news to anybody."""
+    await world.start()
+    await asyncio.sleep(60.3)
+    world.status = 503
+    await asyncio.sleep(60)
+    await world.kill()
+    await world.start(world.settings(DOWN.replace("name: down", "name: availability")))
+    await asyncio.sleep(600)
+    assert world.story() == ["opening"]
+    world.status = 200
+    await asyncio.sleep(60)
+
+    assert world.story() == ["opening", "resolve"]
+
+
 async def test_a_clock_set_back_while_the_daemon_was_down(world: HardWorld):
     """An hour that comes again delays neither what is pending nor what may be told again."""
     rules = DOWN.replace("        severity", "        for: 60s\n        severity")
