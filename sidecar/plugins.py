@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import TypeVar
 
 from sidecar.model.errors import SidecarError
@@ -24,29 +25,44 @@ def names(package: str) -> list[str]:
 def find(package: str, type_: str, base: type[T]) -> type[T]:
     """The one subclass of *base* that the module of *type_* defines.
 
-    Third parties add types through the entry-point group that is named like *package*.
+    Third parties add types through the entry-point group that is named like *package*; an entry point names the
+    module, or the class in it.
     """
     if type_ in _own(package):
-        module_name = f"{package}.{type_}"
-    else:
-        points = entry_points(group=package, name=type_)
-        if not points:
-            raise PluginError(f"got type {type_!r}, expected one of: {', '.join(names(package))}")
-        module_name = next(iter(points)).module
+        extra = f"pip install 'claude-sidecar[{type_.partition('.')[0]}]'"
+        return _only(_module(f"{package}.{type_}", type_, extra), base)
+    points = tuple(entry_points(group=package, name=type_))
+    if not points:
+        raise PluginError(f"got type {type_!r}, expected one of: {', '.join(names(package))}")
+    owners = [point.dist.name if point.dist else point.value for point in points]
+    if len(points) > 1:
+        raise PluginError(f"type {type_!r} comes from {' and '.join(owners)}, expected one; uninstall the others")
+    module = _module(points[0].module, type_, f"it comes from the package {owners[0]!r}, see its documentation")
+    if not points[0].attr:
+        return _only(module, base)
+    found = getattr(module, points[0].attr, None)
+    if not (inspect.isclass(found) and issubclass(found, base)):
+        raise PluginError(f"{points[0].value} of the package {owners[0]!r} is no class derived from {base.__name__}")
+    return found
+
+
+def _module(name: str, type_: str, advice: str) -> ModuleType:
     try:
-        module = importlib.import_module(module_name)
+        return importlib.import_module(name)
     except ModuleNotFoundError as exc:
-        raise PluginError(
-            f"type {type_!r} needs the package {exc.name!r}, which is not installed; "
-            f"pip install 'claude-sidecar[{type_.split('.', maxsplit=1)[0]}]'"
-        ) from exc
+        raise PluginError(f"type {type_!r} needs the package {exc.name!r}, which is not installed; {advice}") from exc
+    except Exception as exc:  # the boundary of a plug-in, which may be anybody's
+        raise PluginError(f"type {type_!r} cannot be loaded: {type(exc).__name__}: {exc}; {advice}") from exc
+
+
+def _only(module: ModuleType, base: type[T]) -> type[T]:
     found = [
         member
         for _, member in inspect.getmembers(module, inspect.isclass)
         if issubclass(member, base) and member.__module__ == module.__name__ and not inspect.isabstract(member)
     ]
     if len(found) != 1:
-        raise PluginError(f"{module_name} defines {len(found)} classes derived from {base.__name__}, expected one")
+        raise PluginError(f"{module.__name__} defines {len(found)} classes derived from {base.__name__}, expected one")
     return found[0]
 
 
