@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import re
 from collections.abc import Callable, Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -9,6 +10,9 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from sidecar.secrets import SecretError
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.\-]+)(:[0-9]{1,5})?")
 _SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
@@ -43,7 +47,10 @@ def token_required(token: Callable[[], str]) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        expected = token()
+        try:
+            expected = token()
+        except SecretError as exc:
+            raise web.HTTPServiceUnavailable(text="http.token cannot be read; is its file mounted?\n") from exc
         good = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
         if scheme.lower() != "bearer" or not good or not expected:
             raise web.HTTPUnauthorized(
@@ -65,7 +72,8 @@ def own_names(hosts: Collection[str]) -> Middleware:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        name = _hostname(f"//{request.headers.get(hdrs.HOST, '')}")
+        host = request.headers.get(hdrs.HOST, "")
+        name = _hostname(f"//{host}") if _HOST.fullmatch(host) else None
         if name is None or not (name in known or name == "localhost" or _is_address(name)):
             raise web.HTTPForbidden(text="the Host header names another server; use an address or localhost\n")
         return await handler(request)

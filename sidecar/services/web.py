@@ -1,6 +1,7 @@
 """The HTTP server: everything on one listener, what is public on another."""
 
 import asyncio
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -70,6 +71,7 @@ class Web:
     ) -> None:
         self._listen = addresses.guarded(listen, token=token is not None)
         self._public = addresses.parse(public) if public else None
+        self._token = token
         self._routes = tuple(routes)
         self._max_body = max_body
         self._max_connections = max_connections
@@ -83,7 +85,12 @@ class Web:
         self.bound = asyncio.Event()
 
     async def run(self) -> None:
-        """Bind both listeners, or raise ListenError with neither bound; serve; on cancellation finish answers."""
+        """Bind both listeners, or raise ListenError with neither bound; serve; on cancellation finish answers.
+
+        Without its token there is nothing to serve: what reading that raises is raised here.
+        """
+        if self._token is not None:
+            self._token()
         async with AsyncExitStack() as stack:
             found = await self._serve(stack, self._listen, self._application())
             if self._public is not None:
@@ -132,8 +139,11 @@ class Web:
         try:
             server = await loop.create_server(connection, address.host, address.port)
         except OSError as exc:
-            raise ListenError(
-                f"cannot listen on {address}: {exc.strerror or exc}; change it, or stop who does"
-            ) from exc
+            raise ListenError(f"cannot listen on {address}: {_why(exc)}; change it, or stop who does") from exc
         stack.callback(server.close)
         return tuple(Address(*sock.getsockname()[:2]) for sock in server.sockets)
+
+
+def _why(exc: OSError) -> str:
+    """What the system says; asyncio puts the address and words of its own before it."""
+    return os.strerror(exc.errno).lower() if exc.errno and exc.errno > 0 else exc.strerror or str(exc)

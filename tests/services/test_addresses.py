@@ -1,5 +1,6 @@
 import socket
 import stat
+from contextlib import ExitStack
 
 import pytest
 
@@ -63,6 +64,22 @@ def test_a_living_socket_is_not(tmp_path):
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(path)
         other.listen()
+        with pytest.raises(ListenError, match="another process does"):
+            unix_socket(path)
+
+
+def test_a_busy_socket_is_not_dead(tmp_path):
+    """Another process that is too busy to take one more connection is not pushed aside either."""
+    path = str(tmp_path / "s")
+    with ExitStack() as stack:
+        other = stack.enter_context(socket.socket(socket.AF_UNIX))
+        other.bind(path)
+        other.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            waiting.connect_ex(path)
+
         with pytest.raises(ListenError, match="another process does"):
             unix_socket(path)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -10,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from sidecar.secrets import Secret, SecretError
 from sidecar.services.addresses import Address, ListenError
 from sidecar.services.web import Web
 
@@ -127,6 +129,32 @@ async def test_the_token():
         assert await code(address, "GET", "/metrics", headers={"Authorization": "Bearer "}) == 401
 
 
+async def test_a_token_that_cannot_be_read(tmp_path):
+    """Without its token's file the server does not begin; when that goes later, nobody comes in, and hears why."""
+    file = tmp_path / "token"
+    token = Secret.from_file(str(file)).reveal
+    with pytest.raises(SecretError, match="cannot be read"):
+        async with serving(token=token):
+            pass
+
+    file.write_text("s3cret")
+    async with serving(token=token) as server:
+        file.unlink()
+        status, text, _ = await ask(server.addresses[0], "GET", "/metrics", headers={"Authorization": "Bearer s3cret"})
+
+    assert (status, text) == (503, "http.token cannot be read; is its file mounted?\n")
+
+
+async def test_a_port_that_is_taken():
+    """The address and what to do are named, in one line."""
+    async with serving() as server:
+        address = str(server.addresses[0])
+        expected = f"cannot listen on {address}: address already in use; change it, or stop who does"
+        with pytest.raises(ListenError, match=f"^{re.escape(expected)}$"):
+            async with serving(listen=address):
+                pass
+
+
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
@@ -137,6 +165,9 @@ async def test_the_token():
         pytest.param("sidecar.example.com", 200, id="the external URL's name"),
         pytest.param("evil.example", 403, id="a page's own name"),
         pytest.param("127.0.0.1.evil.example", 403, id="a name that looks like an address"),
+        pytest.param("[::1]evil.example", 403, id="a name behind an address"),
+        pytest.param("evil.example#127.0.0.1", 403, id="an address behind a name"),
+        pytest.param("127.0.0.1@evil.example", 403, id="an address for a user"),
         pytest.param("[", 400, id="no name at all"),
     ],
 )
