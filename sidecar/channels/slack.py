@@ -83,7 +83,9 @@ def _item(item: Item, message: Message) -> Iterator[dict[str, Any]]:
     if lines:
         yield _section("\n".join(lines))
     fields = [_text(f"*{_unstyled(name)}*\n{escape(value)}", _LONGEST_FIELD) for name, value in item.facts]
-    for start in range(0, min(len(fields), 2 * _MOST_FIELDS), _MOST_FIELDS):
+    # Fifty blocks are the most of a message: with ten alerts, four for each and a few around them.
+    blocks = 2 if message.alone else 1
+    for start in range(0, min(len(fields), blocks * _MOST_FIELDS), _MOST_FIELDS):
         yield {"type": "section", "fields": fields[start : start + _MOST_FIELDS]}
     if item.links:
         yield _section(_links(item))

@@ -107,6 +107,27 @@ def test_slack_is_told_to_parse_nothing():
         ),
         pytest.param(
             notification(
+                NotifyKind.REMINDER,
+                *(
+                    told(
+                        replace(
+                            SLOW,
+                            labels=SLOW.labels.with_(i=str(i)),
+                            annotations=Labels(
+                                {f"note{n}": "x" for n in range(20)} | {"runbook_url": "https://r.example/"}
+                            ),
+                            note="x",
+                        ),
+                        flips=2,
+                        reason="silence ended",
+                    )
+                    for i in range(60)
+                ),
+            ),
+            id="a storm with many annotations",
+        ),
+        pytest.param(
+            notification(
                 NotifyKind.OPENING,
                 told(
                     replace(
