@@ -12,6 +12,7 @@ from sidecar import plugins
 from sidecar.channels import Channel
 from sidecar.checks import Check
 from sidecar.model.errors import ConfigError
+from sidecar.secrets import MASK
 
 FILE = click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
 
@@ -57,9 +58,16 @@ def show(file: Path, *, as_json: bool) -> None:
     """Print what the daemon would run with: file, environment and defaults together, secrets hidden."""
     found = configuration.read(file)
     values = found.settings.model_dump(mode="json")
-    values["checks"] = [item.model_dump(mode="json") for item in found.checks]
-    values["channels"] = [item.model_dump(mode="json") for item in found.channels]
+    values["checks"] = [_shown(item) for item in found.checks]
+    values["channels"] = [_shown(item) for item in found.channels]
     click.echo(json.dumps(values, indent=2) if as_json else yaml.safe_dump(values, sort_keys=False).rstrip())
+
+
+def _shown(item: Check | Channel) -> dict[str, Any]:
+    """The settings of *item*, without what may hold a secret although it is none, such as the body of a request."""
+    hidden = {field.alias or name for name, field in type(item).model_fields.items() if not field.repr}
+    values = item.model_dump(mode="json")
+    return {name: MASK if value and name in hidden else value for name, value in values.items()}
 
 
 @config.command(epilog="Example: sidecar config schema > sidecar.schema.json")

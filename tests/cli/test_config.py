@@ -69,6 +69,16 @@ def test_show_hides_secrets(sidecar, file):
     assert "nobody-may-see" not in said.out
 
 
+def test_show_hides_the_body_of_a_request(sidecar, file):
+    """A request's body is no secret by its type, and yet may hold one."""
+    file.write_text("checks: [{type: http, name: a, url: 'http://a/', body: 'password=canary'}]")
+
+    said = sidecar("config", "show", file, "--json")
+
+    assert json.loads(said.out)["checks"][0]["body"] == "***"
+    assert "canary" not in said.out
+
+
 def test_shown_is_readable_again(sidecar, file, tmp_path):
     """What `show` prints is a configuration."""
     again = tmp_path / "again.yml"
