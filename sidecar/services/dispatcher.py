@@ -1,6 +1,6 @@
 """Decides what channels are told, writes it down, and only then hands it on."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 import structlog
@@ -13,6 +13,7 @@ from sidecar.alerts.turn import turn
 from sidecar.db import Database, state
 from sidecar.model.notifications import NotifyKind
 from sidecar.rules.engine import Result
+from sidecar.rules.lifecycle import SETTLING
 from sidecar.services.start import Start
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ class Dispatcher:
         rules = {result.key for result in results}
         everything = self._start.evaluated(rules, now) or self._first
         async with self._database.lock:
+            self._book.touch(self._judged(results))
             if rules:
                 self._book.update((alert for result in results for alert in result.alerts), now, rules)
             found = turn(self._book, self._around, now, None if everything else ())
@@ -78,3 +80,11 @@ class Dispatcher:
         if found.notifications:
             self._wake()
         return found.due
+
+    def _judged(self, results: Sequence[Result]) -> Iterator[str]:
+        """Fingerprints of alerts from before a restart that *results* are the first to judge: their mute is over."""
+        for result in results:
+            for alert in result.changed:
+                before = self._book.alert(alert.fingerprint)
+                if before is not None and before.note == SETTLING != alert.note:
+                    yield alert.fingerprint

@@ -198,6 +198,25 @@ async def test_a_pending_alert_does_not_ripen_while_nobody_looks(world: HardWorl
     assert world.heard == []
 
 
+async def test_what_is_judged_late_is_repeated(world: HardWorld):
+    """An alert that after a restart is judged only when its windows are full is reminded of in its time."""
+    await world.start(world.settings(RATE))
+    await asyncio.sleep(60.3)
+    world.status = 503
+    await asyncio.sleep(300)
+    assert world.story() == ["opening"]
+    opened = world.heard[0].at
+
+    await world.kill()
+    world.status = 200
+    await world.start(world.settings(RATE))
+    await asyncio.sleep(120)
+    world.status = 503
+    await asyncio.sleep(opened + 4 * 3600 + 60 - asyncio.get_running_loop().time())
+
+    assert world.story() == ["opening", "reminder"]
+
+
 async def test_an_error_alert_does_not_outlive_its_error_over_a_restart(world: HardWorld):
     """The alert about a rule that failed ends when the rule works again, whatever no data means to it."""
     await world.start(world.settings(TWINS, checks=[check("a"), check("b")]))
