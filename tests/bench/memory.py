@@ -1,89 +1,104 @@
-"""Resident and anonymous memory, and CPU, under the demo's load, beside an idle program with the same imports and the peers."""
+"""Memory and processor time under the demo's load, beside a program that only imports the same, and the peers."""
 
 import asyncio
 import sys
 import tempfile
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from tests.bench.stack import PEERS, peers
+from tests.bench.load import ENVIRONMENT, running
+from tests.bench.peers import missing, peers
 from tests.bench.wires import Told, Watched, listening
-from tests.bench.load import running
-from tests.integration.harness import Daemon
+from tests.integration.harness import Daemon, environment, recording
 
-MIB = 1024 * 1024
+FLOOR, ABOVE = 62, 12  # MiB
+MIB = 1024
+WARM_UP = 10.0  # seconds until what happens once has happened
+
 IDLE = """
 import importlib, sys
-for name in sys.argv[1].split(","):
+sys.modules["rich"] = None  # as `sidecar run` has it, or structlog would import it
+for name in sys.stdin.readline().split():
     try:
         importlib.import_module(name)
     except ImportError:
         pass
-print("ready", flush=True)
+print(flush=True)
 sys.stdin.read()
 """
 
 
-def _memory(pid: int) -> str:
-    info = psutil.Process(pid).memory_full_info()
-    anonymous = sum(m.anonymous for m in psutil.Process(pid).memory_maps(grouped=False))
-    return f"resident {info.rss / MIB:6.1f} MiB   anonymous {anonymous / MIB:6.1f} MiB"
+@dataclass(frozen=True)
+class Size:
+    """Of one process, in MiB."""
+
+    resident: float
+    anonymous: float
+
+    def __str__(self) -> str:
+        return f"resident {self.resident:6.1f} MiB   anonymous {self.anonymous:6.1f} MiB"
 
 
-async def _idle(modules: list[str]) -> str:
+def _size(pid: int) -> Size:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    kib = {fields[0]: int(fields[1]) for line in rollup.splitlines()[1:] if (fields := line.split())}
+    return Size(kib["Rss:"] / MIB, kib["Anonymous:"] / MIB)
+
+
+def _seconds(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+async def _idle(modules: Iterable[str]) -> Size:
+    """A program that imports *modules*, in this order, and does nothing."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", IDLE, ",".join(modules)),
+        *(sys.executable, "-c", IDLE),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        env=environment(),
     )
+    assert process.stdin is not None
     assert process.stdout is not None
+    process.stdin.write(" ".join(modules).encode() + b"\n")
     await process.stdout.readline()
-    text = _memory(process.pid)
-    process.kill()
-    await process.wait()
-    return text
-
-
-async def _modules(folder: Path) -> list[str]:
-    """What a daemon with this configuration has imported."""
-    program = (
-        "import sys, threading, os, signal\n"
-        "def stop():\n    print('\\n'.join(sorted(sys.modules)), flush=True)\n    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "threading.Timer(8, stop).start()\n"
-        f"sys.argv = ['sidecar', 'run', {str(folder / 'sidecar.yml')!r}, '--database', '']\n"
-        "from sidecar.cli import main; main()"
-    )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    out, _ = await process.communicate()
-    return [m for m in out.decode().split() if not m.startswith(("__main__", "sitecustomize", "_virtualenv"))]
+    size = _size(process.pid)
+    await process.communicate(b"")
+    return size
 
 
 async def measure(seconds: float = 600) -> str:
-    """Everything at rest except the watching itself, for *seconds*."""
-    lines = []
-    with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as theirs:
-        async with AsyncExitStack() as stack:
-            hook = await stack.enter_async_context(listening(Told()))
-            config = await stack.enter_async_context(running(hook))
-            daemon = await stack.enter_async_context(Daemon(Path(ours), config))
-            assert daemon.process is not None
-            watched = psutil.Process(daemon.process.pid)
-            ids: dict[str, int] = {}
-            try:
-                target = await stack.enter_async_context(listening(Watched()))
-                ids = await stack.enter_async_context(peers(Path(theirs), target, hook))
-            except FileNotFoundError as exc:
-                lines.append(f"peers: not measured, {exc.filename} not installed")
-            await asyncio.sleep(5)
-            before = watched.cpu_times()
-            await asyncio.sleep(seconds)
-            after = watched.cpu_times()
-            cpu = (after.user + after.system - before.user - before.system) / seconds
-            lines.append(f"sidecar under load           {_memory(daemon.process.pid)}   cpu {cpu:.1%} of a core")
-            lines += [f"{name:28} {_memory(ids[name])}" for name in PEERS if name in ids]
-        floor = await _idle(await _modules(Path(ours)))
-    return "\n".join([*lines, f"idle, the same imports       {floor}   (goal: sidecar <= this + 12 MiB, this <= 62)"])
+    """Everything at once for *seconds*; the idle program afterwards, with what the daemon had imported by its end."""
+    async with AsyncExitStack() as stack:
+        ours, theirs = (Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2))
+        config = await stack.enter_async_context(running()) | {"database": str(ours / "sidecar.db")}
+        daemon = await stack.enter_async_context(Daemon(ours, config, recording(ours / "modules"), ENVIRONMENT))
+        ids = {"sidecar": daemon.pid}
+        if not (absent := missing()):
+            target, hook = [await stack.enter_async_context(listening(one)) for one in (Watched(), Told())]
+            ids |= await stack.enter_async_context(peers(theirs, target, hook))
+        await asyncio.sleep(WARM_UP)
+        before = {name: _seconds(pid) for name, pid in ids.items()}
+        await asyncio.sleep(seconds)
+        sizes = {name: _size(pid) for name, pid in ids.items()}
+        shares = {name: (_seconds(pid) - before[name]) / seconds for name, pid in ids.items()}
+        delivered = sum(entry["event"] == "notification.delivered" for entry in daemon.log)
+        await daemon.stop()
+        floor = await _idle((ours / "modules").read_text().split())
+    above = sizes["sidecar"].resident - floor.resident
+    lines = [f"{delivered} messages were delivered meanwhile"]
+    lines += [f"{name:28} {sizes[name]}   cpu {shares[name]:5.1%} of a core" for name in ids]
+    lines += [f"{name:28} not installed" for name in absent]
+    lines += [
+        f"{'idle, the same imports':28} {floor}   (goal <= {FLOOR}: {_verdict(floor.resident, FLOOR)})",
+        f"sidecar above idle: {above:.1f} MiB   (goal <= {ABOVE}: {_verdict(above, ABOVE)})",
+    ]
+    return "\n".join(lines)
+
+
+def _verdict(found: float, goal: float) -> str:
+    return "met" if found <= goal else "missed"
