@@ -131,9 +131,13 @@ class EmailChannel(Channel):
                 session.sent = True
                 await client.data(content)
             polite = True
-        except aiosmtplib.SMTPResponseException as exc:  # an answer: the mail has not arrived
-            polite = True
-            raise DeliveryError(f"{self.host} answered {_said(exc)}", retryable=exc.code < 500) from exc
+        except aiosmtplib.SMTPResponseException as exc:
+            polite = refused = 400 <= exc.code < 600  # then the mail has not arrived; anything else is no answer to it
+            raise DeliveryError(
+                f"{self.host} answered {_said(exc)}",
+                retryable=not refused or exc.code < 500,
+                maybe=session.sent and not refused,
+            ) from exc
         except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
             problem = safe.line(redact(str(exc) or type(exc).__name__), 200)
             raise DeliveryError(f"{self.host}: {problem}", retryable=True, maybe=session.sent) from exc
@@ -198,7 +202,7 @@ async def _offer(client: aiosmtplib.SMTP, session: _Session, address: str) -> No
     try:
         await client.rcpt(_bare(address))
     except aiosmtplib.SMTPRecipientRefused as exc:
-        (session.put_off if exc.code < 500 else session.refused)[address] = _said(exc)
+        (session.refused if 500 <= exc.code < 600 else session.put_off)[address] = _said(exc)
     else:
         session.accepted.append(address)
 

@@ -332,6 +332,9 @@ class TestRefusals:
             pytest.param("451 disk full", True, False, id="the text is put off"),
             pytest.param("554 this is spam", False, False, id="the text is refused"),
             pytest.param("hang up", True, True, id="no answer to the text: it may be there"),
+            pytest.param("what?", True, True, id="noise for an answer: it may be there"),
+            pytest.param("354 go on", True, True, id="an answer to another question: it may be there"),
+            pytest.param("999 well", True, True, id="a code that mail does not have: it may be there"),
         ],
     )
     async def test_the_answer_to_the_text_decides(self, data, retryable, maybe, server):
