@@ -1,6 +1,7 @@
 """Storms, odd intervals and slow channels that try to make the daemon noisy, late or fat."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from sidecar.db import files
 from sidecar.model.matchers import Matcher
 from sidecar.store import Series, Store
 from sidecar.testing import Wire
@@ -184,6 +186,10 @@ async def test_hours_of_flapping_leaves_nothing_behind(world: HardWorld):
     assert all(later - earlier >= 300 for earlier, later in pairwise(openings))
 
 
+def _in_memory(connection: sqlite3.Connection) -> bool:
+    return not connection.execute("PRAGMA database_list").fetchone()[2]
+
+
 def _count(connection: sqlite3.Connection, table: str) -> int:
     (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(count)
@@ -208,3 +214,63 @@ async def test_a_rule_that_crashes_us_silences_no_other(world: HardWorld, monkey
     await asyncio.sleep(60)
 
     assert Counter(world.names()) == {("opening", "SidecarRuleFailing"): 2, ("opening", "TargetDown"): 1}
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+@pytest.mark.parametrize(
+    ("fails_for", "story"),
+    [
+        pytest.param(60, ["opening", "resolve"], id="the resolve waits"),
+        pytest.param(0, ["closed"], id="both wait"),
+    ],
+)
+async def test_messages_wait_while_the_clock_jumps(world: HardWorld, hours: int, fails_for: int, story: list[str]):
+    """What waits for a dead channel when the clock is set is told once, and joined as ever."""
+    await world.start()
+    await asyncio.sleep(60.3)
+    world.status = 503
+    await asyncio.sleep(fails_for)
+    world.hook_status = 503
+    await asyncio.sleep(60)
+    step_wall(hours * 3600)
+    await asyncio.sleep(60)
+    world.status = 200
+    await asyncio.sleep(60)
+    world.hook_status = 200
+    await asyncio.sleep(1800)
+
+    assert world.story() == story
+
+
+async def test_somebody_else_holds_the_database(world: HardWorld, monkeypatch: pytest.MonkeyPatch):
+    """A file that another program keeps locked delays a page by seconds, and nothing is forgotten by it."""
+    monkeypatch.setattr(files, "_PATIENCE", 0.1)  # real seconds
+    app = await world.start()
+    await asyncio.sleep(60.3)
+    with contextlib.closing(sqlite3.connect(world.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        world.status = 503
+        await asyncio.sleep(60)
+        assert world.story() == ["opening"]
+        assert await app.database.run(_in_memory)
+    await asyncio.sleep(60)
+    assert not await app.database.run(_in_memory)
+
+    await world.kill()
+    await world.start()
+    await asyncio.sleep(60)
+    world.status = 200
+    await asyncio.sleep(60)
+
+    assert world.story() == ["opening", "resolve"]
+
+
+@pytest.mark.parametrize("status", [503, 0], ids=["it refuses", "it hangs"])
+async def test_a_cold_start_under_a_slow_grid(world: HardWorld, status: int):
+    """A group that is evaluated every five minutes tells of an outage in the first minute all the same."""
+    world.status = status
+    await world.start(world.settings(DOWN.replace("name: down", "name: down\n    interval: 5m")))
+
+    await asyncio.sleep(61)
+
+    assert world.story() == ["opening"]
