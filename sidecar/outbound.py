@@ -117,9 +117,12 @@ class Outbound:
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> aiohttp.ClientResponse:
+        proxy, credentials = _proxy(url) if self._connector is None else (None, {})
+        tunnel = url.lower().startswith("https:")  # then the proxy reads a request of its own, CONNECT
+        encrypted = tunnel or (proxy is not None and proxy.scheme == "https")
         session = await stack.enter_async_context(
             aiohttp.ClientSession(
-                connector=_attentive(self._connect(watch)),
+                connector=_attentive(self._connect(watch, encrypted=encrypted)),
                 connector_owner=True,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": self._user_agent},
@@ -131,8 +134,6 @@ class Outbound:
         )
         # A peer that hangs up is asked a second time otherwise, for GET and its like: two requests, one measurement.
         session._retry_connection = False  # noqa: SLF001 -- as aiohttp's own test client does; there is no public way
-        proxy, credentials = _proxy(url) if self._connector is None else (None, {})
-        tunnel = url.lower().startswith("https:")  # then the proxy reads a request of its own, CONNECT
         return await stack.enter_async_context(
             session.request(
                 method,
@@ -145,13 +146,16 @@ class Outbound:
             )
         )
 
-    def _connect(self, watch: "_Watch") -> aiohttp.BaseConnector:
+    def _connect(self, watch: "_Watch", *, encrypted: bool) -> aiohttp.BaseConnector:
         if self._connector is not None:
             return self._connector()
-        if self._context is None:
-            self._context = ssl.create_default_context()
+        tls: ssl.SSLContext | bool = True
+        if encrypted:
+            # Reads all certificates of the system, which costs 20 ms and a megabyte: only who needs it pays, once.
+            self._context = self._context or ssl.create_default_context()
+            tls = _marking(self._context, watch)
         return aiohttp.TCPConnector(
-            ssl=_marking(self._context, watch),
+            ssl=tls,
             force_close=True,
             use_dns_cache=False,
             limit=1,
@@ -209,7 +213,7 @@ def _redirect(response: aiohttp.ClientResponse) -> URL | None:
     if response.status not in (301, 302, 303, 307, 308) or not location:
         return None
     try:
-        there = response.url.join(URL(location))
+        there = response.url.join(URL(location)).with_user(None)  # nobody tells us as whom to come
         there.origin()
     except ValueError:
         return None
@@ -239,7 +243,7 @@ def _reason(exc: Exception) -> str:
     inner = getattr(exc, "os_error", None) or getattr(exc, "certificate_error", None) or exc
     if isinstance(inner, ssl.SSLError):
         return getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or type(inner).__name__
-    if isinstance(inner, OSError) and inner.errno:
+    if isinstance(inner, OSError) and inner.errno and inner.errno > 0:  # a resolver's own numbers are below
         return os.strerror(inner.errno).lower()  # asyncio puts words of its own, with the address, in their place
     return type(inner).__name__
 
