@@ -514,3 +514,15 @@ async def test_a_whole_server(wire, outbound):
         assert response.headers["X-Method"] == "PUT"
         assert await read_limited(response, 100) == b"ping"
     await outbound.close()
+
+
+async def test_a_redirect_that_names_a_user(wire, outbound):
+    """Whoever sends us elsewhere does not say as whom to come: the name and password in the address are left out."""
+    peers = iter([Peer([answer(302, b"", f"Location: http://u:{CANARY}@there:8080/")]), second := Peer([answer(200)])])
+    wire.raw("there", lambda: next(peers)())
+
+    status, _ = await ask(outbound, redirects=1, headers={"Authorization": "ours"})
+
+    assert status == 200
+    assert "Authorization: ours\r\n" in second.request
+    assert CANARY not in second.request
