@@ -1,6 +1,7 @@
 """`sidecar notify`."""
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -126,9 +127,12 @@ def test_a_failure_says_what_to_do(status, words, run, hook):
 
 def test_nobody_there(run, hook):
     """A refused connection is told as what it is."""
+    address = hook.server_address
     hook.server_close()
+    with socket.socket() as held:  # bound and not listening: nobody else on this machine can take the port
+        held.bind(address)
 
-    result = run("team")
+        result = run("team")
 
     assert code(result) == 1
     assert "FAILED team (slack): test not delivered: no connection to http://127.0.0.1:" in result.output
