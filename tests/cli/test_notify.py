@@ -128,6 +128,7 @@ def test_a_failure_says_what_to_do(status, words, run, hook):
 def test_nobody_there(run, hook):
     """A refused connection is told as what it is."""
     address = hook.server_address
+    hook.shutdown()
     hook.server_close()
     with socket.socket() as held:  # bound and not listening: nobody else on this machine can take the port
         held.bind(address)
