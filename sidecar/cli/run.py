@@ -1,8 +1,11 @@
 """`sidecar run`: the daemon."""
 
 import asyncio
+import gc
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -16,16 +19,32 @@ import click
 @click.option("--log-format", type=click.Choice(["auto", "json", "console"]), help="How it is logged.")
 def run(file: Path, database: str | None, listen: str | None, log_level: str | None, log_format: str | None) -> None:
     """Run the daemon with the configuration in FILE until SIGTERM."""
-    _import_structlog()
-    from sidecar import app, config
-
     flags = {
         "database": database,
         "http": {"listen": listen} if listen else None,
         "log": {k: v for k, v in (("level", log_level), ("format", log_format)) if v} or None,
     }
-    configuration = config.read(file, {k: v for k, v in flags.items() if v is not None})
+    with _for_good():
+        _import_structlog()
+        from sidecar import app, config
+
+        configuration = config.read(file, {k: v for k, v in flags.items() if v is not None})
     asyncio.run(app.run(configuration))
+
+
+@contextmanager
+def _for_good() -> Iterator[None]:
+    """What is loaded here stays, and the garbage collector does not look at it again.
+
+    Else a full collection holds the event loop for 45 ms, and the many small ones make the start a tenth longer.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 def _import_structlog() -> None:
