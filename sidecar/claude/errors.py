@@ -121,7 +121,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         if fault is Fault.PROVIDER and api_type not in _TYPES and not request_id:
             fault = Fault.GATEWAY  # an answer of the API has an id and a type of the API's
     else:
-        return _not_the_api(status, lowered, request_id)
+        return _not_the_api(status, lowered, request_id, _words(outer))
     return Failure(
         word,
         _line(f"HTTP {status} {code or api_type or 'without a type'}: {said or 'no message'}"),
@@ -276,10 +276,18 @@ def _passes(headers: Mapping[str, str]) -> bool:
     return any(_REMAINING.fullmatch(name) and value.strip() == "0" for name, value in headers.items())
 
 
-def _not_the_api(status: int, headers: Mapping[str, str], request_id: str) -> Failure:
+def _words(outer: Mapping[str, Any]) -> str:
+    """What a gateway says in JSON of its own."""
+    return next(
+        (text for key in ("error", "message", "detail", "error_description") if (text := _text(outer, key))), ""
+    )
+
+
+def _not_the_api(status: int, headers: Mapping[str, str], request_id: str, said: str = "") -> Failure:
     kind = headers.get("content-type", "").partition(";")[0].strip()[:60] or "no content type"
     server = headers.get("server", "").strip()[:60] or "an unnamed server"
-    message = _line(f"HTTP {status} from {server} with {kind}, expected the API's JSON")
+    words = f"; it says: {said}" if said else ""
+    message = _line(f"HTTP {status} from {server} with {kind}, expected the API's JSON{words}")
     if status == 413:  # Cloudflare answers it in front of the API
         return Failure(ErrorType.TOO_LARGE, message, Fault.OUR_REQUEST, False, None, _NEXT[ErrorType.TOO_LARGE])
     retryable = status in (408, 425, 429, 499) or status >= 500 or status < 300

@@ -261,3 +261,21 @@ def test_a_stream_that_was_held_back_has_no_speed():
 def test_cache_writes_are_counted_once(raw, expected):
     """What the split by lifetime leaves out was written for five minutes."""
     assert parse(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param(b'{"detail": "Unauthorized"}', "; it says: Unauthorized", id="detail"),
+        pytest.param(b'{"message": "no Route\\nmatched"}', "; it says: no Route matched", id="message"),
+        pytest.param(b'{"error": "invalid key sk-gw-0123456789"}', "; it says: invalid key ***", id="a key of its own"),
+        pytest.param(b'{"detail": {"a": 1}}', "", id="no text"),
+        pytest.param(b"<html>Unauthorized", "", id="a page"),
+    ],
+)
+def test_a_gateway_is_quoted_in_its_own_words(body, said):
+    """JSON that is not the API's still says what the gateway has to say, in one line and without its key."""
+    failure = classify(401, {"Content-Type": "application/json", "Server": "kong"}, body)
+
+    assert failure.error_type == "not_json"
+    assert failure.message == f"HTTP 401 from kong with application/json, expected the API's JSON{said}"
