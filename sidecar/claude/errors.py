@@ -106,7 +106,8 @@ def outcome(error_type: str) -> Outcome:
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """What an answer means that is no success: by the API's own words, by its status only where they say nothing."""
     lowered = {name.lower(): value for name, value in headers.items()}
-    outer = _object(body)
+    answered = _object(body)
+    outer = _inner(answered)
     request_id = _line(lowered.get("request-id", "") or _text(outer, "request_id"))
     cloud = clouds.read(lowered, outer)
     error = outer.get("error")
@@ -117,7 +118,10 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         word, fault, retryable = _meaning(status, known, code, said, lowered | {"x-should-retry": "true"})
     elif isinstance(error, dict) and (_text(error, "type") or _text(error, "message")):
         api_type, code, said = _text(error, "type"), _code(error), _text(error, "message")
-        word, fault, retryable = _meaning(status, api_type, code, said, lowered)
+        direct = outer is answered and (request_id or any(name.startswith("anthropic-ratelimit-") for name in lowered))
+        # Gateways drop retry-after, so only the API itself says something by leaving it out.
+        hints = lowered if direct else {"x-should-retry": "true"} | lowered
+        word, fault, retryable = _meaning(status, api_type, code, said, hints)
         if fault is Fault.PROVIDER and api_type not in _TYPES and not request_id:
             fault = Fault.GATEWAY  # an answer of the API has an id and a type of the API's
     else:
@@ -215,6 +219,7 @@ _STATUSES: Final[Mapping[int, _Meaning]] = {
 _OWN_LIMIT: Final = re.compile(r"reached your specified\b[^.]*\busage limits?|credit balance is too low", re.IGNORECASE)
 _TOO_LONG: Final = re.compile(r"prompt is too long|context (?:window|limit)|exceeds? .*\bcontext\b", re.IGNORECASE)
 _REMAINING: Final = re.compile(r"anthropic-ratelimit-.*-remaining|x-ratelimit-remaining-.*")
+_QUOTED: Final = re.compile(r'\{"type": ?"error", ?"error": ?\{')
 _BROWSER: Final = "CORS requests are not allowed"
 
 _NEXT: Final[Mapping[str, str]] = {
@@ -309,6 +314,20 @@ def _object(body: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return outer if isinstance(outer, dict) else {}
+
+
+def _inner(outer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The API's error that a gateway quotes in the message of an error of its own, as LiteLLM does; else *outer*."""
+    error = outer.get("error")
+    said = _text(error, "message") if isinstance(error, dict) else ""
+    found = _QUOTED.search(said)
+    if found is None:
+        return outer
+    try:
+        quoted, _ = json.JSONDecoder().raw_decode(said, found.start())
+    except (ValueError, RecursionError):
+        return outer  # cut short on its way
+    return quoted if isinstance(quoted, dict) and isinstance(quoted.get("error"), dict) else outer
 
 
 def _text(mapping: Mapping[str, Any], key: str) -> str:

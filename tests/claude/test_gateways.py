@@ -13,6 +13,19 @@ from sidecar.claude.usage import Usage, parse
 LIMIT = {"type": "error", "error": {"type": "rate_limit_error", "message": "no more"}}
 
 
+def quoted(status_type: str, error_type: str, message: str, code: str = "") -> dict[str, Any]:
+    """An error of LiteLLM's, which puts the API's whole answer into its message and drops all headers."""
+    details = {"details": {"error_code": code}} if code else {}
+    error = {"type": "error", "error": {"type": error_type, "message": message} | details, "request_id": "req_7"}
+    said = (
+        f"litellm.SomeError: AnthropicException - {json.dumps(error)}. Handle with `x`.\n\nLiteLLM: model group failed"
+    )
+    return {"type": "error", "error": {"type": status_type, "message": said}}
+
+
+NO_DEPLOYMENT = {"type": "error", "error": {"type": "rate_limit_error", "message": "No deployments available"}}
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "body", "word", "fault"),
     [
@@ -123,6 +136,37 @@ LIMIT = {"type": "error", "error": {"type": "rate_limit_error", "message": "no m
             "spend_cap",
             "our_account",
             id="a subscription that is not the reason",
+        ),
+        pytest.param(429, {}, NO_DEPLOYMENT, "throttled", "our_account", id="a gateway that pauses its upstream"),
+        pytest.param(
+            429,
+            {},
+            quoted("rate_limit_error", "rate_limit_error", "would exceed your rate limit"),
+            "throttled",
+            "our_account",
+            id="a limit, quoted by a gateway that drops retry-after",
+        ),
+        pytest.param(
+            429,
+            {},
+            quoted("rate_limit_error", "rate_limit_error", "paused", "enforced_spend_limit_reached"),
+            "spend_cap",
+            "our_account",
+            id="the month's cap, quoted",
+        ),
+        pytest.param(
+            500, {}, quoted("api_error", "overloaded_error", "Overloaded"), "overloaded", "provider", id="a 529, quoted"
+        ),
+        pytest.param(
+            400,
+            {},
+            quoted("invalid_request_error", "invalid_request_error", "disabled", "organization_on_hold"),
+            "permission",
+            "our_account",
+            id="an organization on hold, quoted",
+        ),
+        pytest.param(
+            402, {}, quoted("api_error", "billing_error", "pay"), "spend_cap", "our_account", id="billing, quoted"
         ),
     ],
 )
