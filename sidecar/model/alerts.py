@@ -47,7 +47,7 @@ class Alert:
     condition: str = ""  # the comparison in words of the rule: "> 0.05"
     samples: float | None = None  # how many observations stand behind the value
     note: str = ""  # why the state is what it is, when that needs saying: "settling"
-    replaced_by: str = ""  # the fingerprint of the alert that took its place
+    replaced_by: str = ""  # the alert that took its place: its fingerprint, or its name where another rule took over
 
     @property
     def name(self) -> str:

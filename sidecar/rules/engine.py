@@ -1,6 +1,6 @@
 """All rules of a configuration, and what is remembered of them from turn to turn."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
@@ -11,7 +11,7 @@ from sidecar.model.samples import Batch, Emit, Family, Kind, Update
 from sidecar.promql.querier import Querier
 from sidecar.rules import lifecycle
 from sidecar.rules.compiled import Alerting, Group, Recording, RuleSet
-from sidecar.rules.evaluation import Surroundings, crashed, evaluate, failed
+from sidecar.rules.evaluation import Surroundings, corresponds, crashed, evaluate, failed
 from sidecar.rules.lifecycle import Memory
 
 
@@ -85,7 +85,7 @@ class Engine:
         """
         if self.started is None:
             self.started = at
-        results = []
+        results: list[Result] = []
         for index, rule in enumerate(group.rules):
             source = f"rules:{group.name}/{index}"
             if isinstance(rule, Recording):
@@ -93,7 +93,31 @@ class Engine:
             else:
                 full = at >= self.started + rule.settling
                 results.append(self._alert(rule, querier, at, emit, source, settled=ready if full else _never))
-        return Turn(group.name, at, tuple(results))
+        return Turn(group.name, at, self._succeeded(group, results, at))
+
+    def _succeeded(self, group: Group, results: Iterable[Result], at: float) -> tuple[Result, ...]:
+        """*results*, in which an alert that ended just as another rule took it over did not recover."""
+        rules = {rule.key: rule for rule in group.rules if isinstance(rule, Alerting)}
+        results = tuple(results)
+        begun = [alert for result in results for alert in result.changed if alert.firing and alert.fired_at == at]
+        return tuple(self._replaced(result, rules, begun, at) for result in results) if begun else results
+
+    def _replaced(self, result: Result, rules: Mapping[RuleKey, Alerting], begun: list[Alert], at: float) -> Result:
+        heirs: dict[Labels, Alert] = {}
+        for alert in result.changed:
+            if alert.end_reason is EndReason.RECOVERED and alert.ended_at == at:
+                heir = next((one for one in begun if _takes_over(alert, one, rules)), None)
+                if heir is not None:
+                    heirs[alert.labels] = replace(alert, end_reason=EndReason.REPLACED, replaced_by=heir.name)
+        if not heirs:
+            return result
+        memory = self._memories[result.key]
+        ended = {labels: replace(memory.actives[labels], alert=alert) for labels, alert in heirs.items()}
+        self._keep(result.key, replace(memory, actives={**memory.actives, **ended}))
+        alerts, changed = (
+            tuple(heirs.get(alert.labels, alert) for alert in told) for told in (result.alerts, result.changed)
+        )
+        return replace(result, alerts=alerts, changed=changed)
 
     def _alert(
         self, rule: Alerting, querier: Querier, at: float, emit: Emit, source: str, *, settled: lifecycle.Settled
@@ -207,14 +231,36 @@ def _yields(rule: Alerting, labels: Labels) -> bool:
     return all(labels.text(name) == template.text for name, template in rule.labels if template.literal)
 
 
+def _takes_over(old: Alert, new: Alert, rules: Mapping[RuleKey, Alerting]) -> bool:
+    """Whether *new* says of the same thing what *old* said: another rule, the same check, judged by the same metric.
+
+    The metric counts, because a check that recovers may be found in the same turn to have a certificate that ends soon.
+    """
+    check = old.labels.text("check")
+    if old.rule == new.rule or not check or new.labels.text("check") != check:
+        return False
+    one, other = rules[old.rule], rules[new.rule]
+    same = corresponds(_element(one, old.labels), _element(other, new.labels))
+    return same and bool(_judged(one) & _judged(other))
+
+
+def _element(rule: Alerting, labels: Labels) -> Labels:
+    """*labels* of an alert of *rule* without the rule's own."""
+    return labels.without("alertname", *(name for name, _ in rule.labels))
+
+
+def _judged(rule: Alerting) -> frozenset[str]:
+    """The metrics of the rule's subject."""
+    return frozenset(name for query in rule.subject for name in query.reads or ())
+
+
 def _never(_: Labels) -> bool:
     return False
 
 
 def _behind(rule: Alerting, gone: Callable[[Labels], bool]) -> Callable[[Labels], bool]:
     """*gone*, asked about an alert of *rule* by the labels that its series have."""
-    ours = ("alertname", *(name for name, _ in rule.labels))
-    return lambda labels: gone(labels.without(*ours))
+    return lambda labels: gone(_element(rule, labels))
 
 
 def _adopt(old: Alerting | None, new: Alerting, memory: Memory, now: float, told: Callable[[Alert], bool]) -> Memory:

@@ -1,7 +1,9 @@
 """Groups in turn: what rules emit, what they share, and what a reload leaves."""
 
 import math
+from typing import Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +11,7 @@ from sidecar.model.alerts import AlertState, RuleKey
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Family, Kind, Update
 from sidecar.promql import compile_
-from sidecar.rules.engine import Engine
+from sidecar.rules.engine import Engine, Turn
 from sidecar.rules.evaluation import Surroundings
 from sidecar.rules.files import Source, load_rules
 from sidecar.rules.memory import Samples
@@ -143,6 +145,78 @@ def test_a_turn_tells_what_changed():
 
 
 A = {"alert": "A", "expr": "x > 1"}
+
+
+class TestSuccession:
+    """An alert ends in the turn in which another one begins."""
+
+    UP = 'up{check="c", type="t"}'
+    REASON = 'reason{check="c", error="auth"}'
+
+    def turned(self, *items: dict) -> tuple[World, Turn]:  # type: ignore[type-arg]  # rules
+        """The check c is down, then down for the reason auth, then what *items* come to."""
+        w = World(rules(*items))
+        w.put(self.UP, 1000, 0)
+        w.turn(1000)
+        w.put(self.UP, 1015, 0)
+        w.put(self.REASON, 1015, 1)
+        return w, w.turn(1015)
+
+    DOWN: Final = {"alert": "Down", "expr": "up == 0 unless on (check) reason", "labels": {"severity": "critical"}}
+    REFUSED: Final = {"alert": "Refused", "expr": "up == 0 and on (check) reason", "labels": {"severity": "warning"}}
+
+    @pytest.mark.parametrize("order", [pytest.param(1, id="the new rule last"), pytest.param(-1, id="the new first")])
+    def test_another_reason_is_no_recovery(self, order):
+        """What another rule of the group takes over for the same check is replaced by it, in all that is told."""
+        w, turn = self.turned(*(self.DOWN, self.REFUSED)[::order])
+
+        assert w.shown() == [
+            "Down{check=c,severity=critical,type=t} ended replaced",
+            "Refused{check=c,severity=warning,type=t} firing",
+        ]
+        told = [alert for result in turn.results for alert in (*result.alerts, *result.changed) if not alert.firing]
+        assert {alert.replaced_by for alert in (*told, *w.engine.alerts)} == {"Refused", ""}
+        assert len(told) == 2
+        assert w.alerts(1030) == w.shown()
+        assert w.turn(1045).changed == ()
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            pytest.param(REFUSED | {"expr": "reason > 0"}, id="a rule about something else of the check"),
+            pytest.param(REFUSED | {"for": "1m"}, id="a rule that is only pending"),
+            pytest.param(REFUSED | {"expr": 'up{check="d"} == 0'}, id="a rule about another check"),
+            pytest.param(REFUSED | {"expr": "sum by (type) (up) == 0 and on () reason"}, id="a rule about no check"),
+        ],
+    )
+    def test_what_has_another_subject_takes_nothing_over(self, other):
+        """A recovery is one, whatever else begins in that turn."""
+        w = World(rules(self.DOWN, other))
+        w.put(self.UP, 1000, 0)
+        w.turn(1000)
+        for name, value in ((self.UP, 0), ('up{check="d", type="t"}', 0), (self.REASON, 1)):
+            w.put(name, 1015, value)
+
+        assert "Down{check=c,severity=critical,type=t} ended recovered" in w.alerts(1015)
+
+    def test_one_rule_does_not_succeed_itself(self):
+        """Of one rule, an alert that begins says nothing of another that ends."""
+        w = World(rules({"alert": "Slow", "expr": "phase > 1"}))
+        for at, dns, tls in ((1000, 2, 0), (1015, 0, 2)):
+            w.put('phase{check="c", phase="dns"}', at, dns)
+            w.put('phase{check="c", phase="tls"}', at, tls)
+            w.turn(at)
+
+        assert w.shown() == ["Slow{check=c,phase=dns} ended recovered", "Slow{check=c,phase=tls} firing"]
+
+    def test_what_fired_before_takes_nothing_over(self):
+        """An alert that fires already is no successor: the one that ends has recovered."""
+        w = World(rules({"alert": "Bad", "expr": "x > 1"}, {"alert": "Worse", "expr": "x > 2"}))
+        for at, value in ((1000, 3), (1015, 2)):
+            w.put('x{check="c"}', at, value)
+            w.turn(at)
+
+        assert w.shown() == ["Bad{check=c} firing", "Worse{check=c} ended recovered"]
 
 
 class TestReload:
