@@ -108,6 +108,13 @@ def test_pages_are_quick():
     """Whoever is paged for an outage does not wait for a `for`: the check's state has its own threshold."""
     quick = {rule.name: rule for rule in pack("availability").alerting}
 
-    for name in ("ClaudeDown", "ClaudeAuthFailing", "ClaudeSpendCap", "GatewayDown", "DependencyDown"):
+    for name in (
+        "ClaudeDown",
+        "ClaudeAuthFailing",
+        "ClaudeSpendCap",
+        "ClaudeRateLimited",
+        "GatewayDown",
+        "DependencyDown",
+    ):
         assert (quick[name].spec.for_, quick[name].spec.labels["severity"]) == (0.0, "critical")
     assert quick["ClaudeDown"].settling == 0.0
