@@ -10,7 +10,7 @@ import structlog
 
 from sidecar.checks import Check
 from sidecar.clock import Clock
-from sidecar.model.checks import CheckState, ProbeResult, advance, lapse, max_age, undecided
+from sidecar.model.checks import CheckState, CheckStatus, ProbeResult, advance, lapse, max_age, undecided
 from sidecar.model.errors import SidecarError
 from sidecar.model.samples import Emit
 from sidecar.outbound import Outbound
@@ -48,6 +48,7 @@ class _Watched:
     heard_at: float | None = None  # monotonic time of the last result
     running: "asyncio.Task[None] | None" = None
     planned: bool = False  # whether the running probe was started by the grid
+    began_at: float | None = None  # monotonic time at which the running probe got a free slot
 
 
 class Prober:
@@ -131,9 +132,17 @@ class Prober:
         if watched.running is None:
             # The first probe is placed by the start, so the grid's first turn may fall into it without being missed.
             self._begin(watched, planned=watched.state.last is not None)
-        elif watched.planned:
+        elif watched.planned and self._late(watched):
             self._emit(probing.missed(watched.check, self._pod, self._clock.time()))
             log.warning("probe.missed", check=watched.check.name, every=watched.check.every)
+
+    def _late(self, watched: _Watched) -> bool:
+        """Whether the running probe is our fault: still without a slot, or beyond its own timeout.
+
+        One that waits for its peer within its timeout tells of the peer, and nothing of us.
+        """
+        began_at = watched.began_at
+        return began_at is None or self._clock.monotonic() - began_at > watched.check.timeout + TURN
 
     def _confirm(self, watched: _Watched) -> None:
         if watched.running is None:
@@ -143,7 +152,7 @@ class Prober:
 
     def _begin(self, watched: _Watched, *, planned: bool) -> "asyncio.Task[None]":
         self._scheduler.remove(_confirm(watched))
-        watched.planned = planned
+        watched.planned, watched.began_at = planned, None
         watched.running = asyncio.create_task(self._probe(watched), name=f"probe {watched.check.name}")
         watched.running.add_done_callback(partial(self._ended, watched))
         return watched.running
@@ -152,6 +161,7 @@ class Prober:
         check = watched.check
         ctx = probing.Recording(self._clock, self._outbound)
         async with self._slots:
+            watched.began_at = self._clock.monotonic()
             result = await probing.probe_once(check, ctx)
         before, watched.state = watched.state, advance(watched.state, check, result)
         watched.heard_at = self._clock.monotonic()
@@ -161,7 +171,9 @@ class Prober:
         changed = watched.state.status is not before.status or _ok(before.last) != result.ok
         if watched.state.status is not before.status:
             now = watched.state.status
-            log.info("check.changed", check=check.name, before=before.status, now=now, error_type=result.error_type)
+            tell = log.warning if now is CheckStatus.DOWN else log.info
+            why = {"error_type": result.error_type, "message": result.message} if result.error_type else {}
+            tell("check.changed", check=check.name, before=before.status, now=now, **why)
         self._on_change(check.name, result.at, changed)
 
     def _ended(self, watched: _Watched, task: "asyncio.Task[None]") -> None:

@@ -200,9 +200,9 @@ async def test_a_model_without_a_price(wire):
             "https://api.anthropic.com/v1/messages answered with more than 4194304 bytes", id="a bomb"),
         pytest.param([], "reset", "failed",
             "https://api.anthropic.com/v1/messages hung up without an answer", id="no answer"),
-        pytest.param([HANG], "timeout", "failed", "got no whole answer within 30s", id="silence"),
+        pytest.param([HANG], "timeout", "failed", "got no whole answer within 10s", id="silence"),
         pytest.param([b"HTTP/1.1 200 -\r\nContent-Length: 99\r\n\r\n{", HANG], "timeout", "failed",
-            "got no whole answer within 30s", id="half an answer, then silence"),
+            "got no whole answer within 10s", id="half an answer, then silence"),
     ],
 )  # fmt: skip
 async def test_each_failure_has_its_word(wire, steps, error_type, outcome, message):

@@ -8,14 +8,12 @@ from sidecar.checks import ProbeContext
 from sidecar.checks.claude._call import not_expected, whole
 from sidecar.checks.claude._paid import PaidCheck
 from sidecar.claude import messages
-from sidecar.model.durations import Duration
 
 
 class ClaudeMessagesCheck(PaidCheck):
     """Asks for a whole message. Any well-formed one is a success, whatever it says and however it stopped."""
 
     type: Literal["claude.messages"] = "claude.messages"
-    timeout: Duration = Field(30.0, description="A probe that takes longer has failed.", gt=0)
     max_tokens: int = Field(
         1, description="The most tokens to pay for; 0 has the prompt read and nothing written.", ge=0, le=4096
     )
