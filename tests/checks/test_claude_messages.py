@@ -263,9 +263,9 @@ def test_settings_that_make_no_sense(settings):
 
 
 def test_the_defaults():
-    """A paid probe is rare, patient, small, and asks the API itself."""
+    """A paid probe is rare, small, and asks the API itself."""
     found = check()
 
-    assert (found.every, found.timeout, found.max_tokens) == (300, 30, 1)
+    assert (found.every, found.timeout, found.max_tokens) == (300, 10, 1)
     assert found.target == "https://api.anthropic.com/v1/messages"
     assert check(base_url="http://gateway", api_key=None).target == "http://gateway/v1/messages"
