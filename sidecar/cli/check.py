@@ -17,7 +17,7 @@ from sidecar.services import probing
 
 
 @click.command(epilog="Example: sidecar check sidecar.yml claude gateway")
-@click.argument("file", type=click.Path(path_type=Path), envvar="SIDECAR_CONFIG")
+@click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per check, for machines.")
 def check(file: Path, names: Sequence[str], *, as_json: bool) -> None:

@@ -30,10 +30,8 @@ def test_the_readme_names_every_command_and_pack(name):
 def test_the_example_is_a_configuration(tmp_path, monkeypatch):
     """The README's configuration is read without a mistake."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-example")
+    monkeypatch.setenv("GATEWAY_KEY", "sk-example")
     monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.example/services/T/B/x")
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "mine.yml").write_text(BLOCKS[1])
-
     found = config.parse(BLOCKS[0], "sidecar.yml", folder=tmp_path)
 
     assert [check.type for check in found.checks] == ["claude.messages", "claude.models", "claude.stream", "http"]
