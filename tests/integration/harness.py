@@ -153,7 +153,7 @@ def _checks(heard: Heard) -> list[str]:
 
 
 class Daemon:
-    """`sidecar run` in a process of its own; can be started again after it was stopped.
+    """`sidecar run` in a process of its own for as long as a block lasts; can be stopped and started again in it.
 
     *program* is what Python is called with instead of `-m sidecar`; *secrets* are in its environment.
     """

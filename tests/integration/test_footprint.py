@@ -63,9 +63,11 @@ def config(folder: Path, target: str, receiver: str) -> dict[str, Any]:
 async def test_what_is_not_configured_is_not_imported(tmp_path):
     """A daemon that has told somebody something has imported nothing that it was not configured to use."""
     target, receiver = Target({"": 503}), Receiver()
-    async with serve(target.app()) as watched, serve(receiver.app()) as told:
-        daemon = Daemon(tmp_path, config(tmp_path, watched, told), recording(tmp_path / "modules"))
-        await daemon.start()
+    async with (
+        serve(target.app()) as watched,
+        serve(receiver.app()) as told,
+        Daemon(tmp_path, config(tmp_path, watched, told), recording(tmp_path / "modules")) as daemon,
+    ):
         await asyncio.gather(daemon.ready(), receiver.next())
         assert await daemon.stop() == 0
 

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -128,15 +128,16 @@ class Life:
 async def test_killed_again_and_again(tmp_path):
     """Whenever it is killed, nothing due is lost, all stays in order, and a kill costs at most one repetition."""
     target, receiver = Target(), Receiver()
-    async with serve(target.app()) as watched, serve(receiver.app()) as told:
-        daemon = Daemon(tmp_path, config(tmp_path, watched, told))
+    async with AsyncExitStack() as stack:
+        watched = await stack.enter_async_context(serve(target.app()))
+        told = await stack.enter_async_context(serve(receiver.app()))
+        daemon = await stack.enter_async_context(Daemon(tmp_path, config(tmp_path, watched, told)))
         chance = random.Random(os.environ.get("SIDECAR_SEED", "kill"))
         life = Life(daemon, tmp_path / "sidecar.db", target, receiver, chance)
         deaths = (life.unanswered, life.at_random, life.once_decided)
         for n in range(KILLS):
-            await daemon.start()
             await deaths[n % len(deaths)]()
-        await daemon.start()
+            await daemon.start()
         await life.settle(503)
         await life.settle(200)
         assert await daemon.stop() == 0
