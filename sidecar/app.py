@@ -25,6 +25,7 @@ from sidecar.api.turns import Turns
 from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
 from sidecar.db import Database, alerts, meta, records, state
+from sidecar.model.alerts import Alert
 from sidecar.model.families import (
     ALERTS,
     BUILD_INFO,
@@ -44,6 +45,7 @@ from sidecar.services import probing
 from sidecar.services.delivery import REPORT, Delivery
 from sidecar.services.dispatcher import Dispatcher
 from sidecar.services.evaluator import Evaluator
+from sidecar.services.evidence import evidence
 from sidecar.services.prober import TURN, Prober
 from sidecar.services.start import Start
 from sidecar.services.web import Web
@@ -76,6 +78,7 @@ class App:
         self.clock = clock
         self.database = database
         self._pod = settings.pod or socket.gethostname()
+        self._checks = {check.name: check for check in config.checks}
         self.store = Store(tick=settings.tick, retention=max(3900.0, config.rules.reach + 300.0))
         self.turns = Turns(clock.monotonic)
         self.prober = Prober(
@@ -141,7 +144,12 @@ class App:
             for rule in self.config.rules.alerting
         }
         channels = {channel.name: channel for channel in self.config.channels}
-        return Circumstances(channels, policies, self.start.mutes)
+        return Circumstances(channels, policies, self.start.mutes, evidence_of=self._evidence_of)
+
+    def _evidence_of(self, alert: Alert) -> str:
+        """What the check that *alert* names said last, when it failed."""
+        check = self._checks.get(alert.labels.text("check"))
+        return evidence(alert, check, self.prober.states()[check.name]) if check else ""
 
     async def run(self, *, listen: bool = True) -> None:
         """Watch and tell until cancelled; then finish what is under way, within seconds."""

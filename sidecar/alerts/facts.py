@@ -92,6 +92,8 @@ class Circumstances:
     policies: Mapping[RuleKey, Policy]
     mutes_of: MutesOf = never_muted
     acked: Callable[[str], bool] = lambda _fingerprint: False
+    evidence_of: Callable[[Alert], str] = lambda _alert: ""
+    """What speaks for an alert, for a person: one line, safe to show to anybody."""
 
     def listeners(self, alert: Alert) -> Collection[str]:
         """The channels that the rule of *alert* names."""

@@ -57,7 +57,7 @@ def turn(
             records.append(decision.record)
         message = decision.message if alert else None
         if message and alert:
-            packs[key.channel, message, group_of(alert, key.channel)].append((_told(alert, decision), facts))
+            packs[key.channel, message, group_of(alert, key.channel)].append((_told(alert, decision, around), facts))
         elif decision.record.reason != (before.reason if before else ""):
             timeline.append(_nothing(key, decision, now))
         dues[key] = decision.due
@@ -85,10 +85,11 @@ def _keys(book: AlertBook, around: Circumstances, changed: Collection[str] | Non
     return keys
 
 
-def _told(alert: Alert, decision: Decision) -> Told:
+def _told(alert: Alert, decision: Decision, around: Circumstances) -> Told:
     opened_at = decision.record.opened_at
     assert opened_at is not None  # whatever is told was opened, now or before
-    return Told(alert, opened_at, decision.n, decision.flips, decision.reason)
+    # An end has evidence, too: it may be told as one with an opening that waits.
+    return Told(alert, opened_at, decision.n, decision.flips, decision.reason, around.evidence_of(alert))
 
 
 def _pack(channel: str, kind: NotifyKind, group: Group, contents: list[tuple[Told, Facts]], now: float) -> Notification:

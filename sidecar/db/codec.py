@@ -1,8 +1,9 @@
 """Our values as the text of a column, and back."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.labels import Labels
@@ -10,18 +11,48 @@ from sidecar.model.notifications import Notification, NotifyKind, Told
 
 T = TypeVar("T")
 
-_PLAIN = (
-    "active_at",
-    "value",
-    "fired_at",
-    "ended_at",
-    "keep_firing_since",
-    "peak",
-    "condition",
-    "samples",
-    "note",
-    "replaced_by",
-)
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"got {type(value).__name__}, expected text")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"got {type(value).__name__}, expected a number")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"got {type(value).__name__}, expected an integer")
+    return value
+
+
+def _time(value: Any) -> float:
+    if not math.isfinite(_number(value)):
+        raise TypeError(f"got {value}, expected a time")
+    return float(value)
+
+
+def _maybe(check: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else check(value)
+
+
+_PLAIN: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "active_at": _time,
+    "value": _number,
+    "fired_at": _maybe(_time),
+    "ended_at": _maybe(_time),
+    "keep_firing_since": _maybe(_time),
+    "peak": _maybe(_number),
+    "condition": _string,
+    "samples": _maybe(_number),
+    "note": _string,
+    "replaced_by": _string,
+}
+"""What is written as it is. It is checked when it is read: a text in place of a time would end the daemon later on."""
 
 
 def dump_alert(alert: Alert) -> str:
@@ -62,7 +93,7 @@ def _text(fields: Mapping[str, Any]) -> str:
 def _read(text: str, to_value: Callable[[Mapping[str, Any]], T]) -> T:
     try:
         return to_value(json.loads(text))
-    except (KeyError, TypeError, AttributeError) as exc:
+    except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as exc:
         raise ValueError(f"got a row that is none of ours: {type(exc).__name__}: {exc}") from exc
 
 
@@ -80,13 +111,17 @@ def _alert(alert: Alert) -> dict[str, Any]:
 def _to_alert(fields: Mapping[str, Any]) -> Alert:
     group, name = fields["rule"]
     return Alert(
-        rule=RuleKey(group, name),
-        labels=Labels(fields["labels"]),
-        annotations=Labels(fields["annotations"]),
+        rule=RuleKey(_string(group), _string(name)),
+        labels=_labels(fields["labels"]),
+        annotations=_labels(fields["annotations"]),
         state=AlertState(fields["state"]),
         end_reason=EndReason(fields["end_reason"]) if fields["end_reason"] else None,
-        **{name: fields[name] for name in _PLAIN if name in fields},
+        **{name: check(fields[name]) for name, check in _PLAIN.items() if name in fields},
     )
+
+
+def _labels(value: Any) -> Labels:
+    return Labels({name: _string(text) for name, text in value.items()})
 
 
 def _told(told: Told) -> dict[str, Any]:
@@ -96,21 +131,29 @@ def _told(told: Told) -> dict[str, Any]:
         "n": told.n,
         "flips": told.flips,
         "reason": told.reason,
+        "evidence": told.evidence,
     }
 
 
 def _to_told(fields: Mapping[str, Any]) -> Told:
-    return Told(_to_alert(fields["alert"]), fields["opened_at"], fields["n"], fields["flips"], fields["reason"])
+    return Told(
+        alert=_to_alert(fields["alert"]),
+        opened_at=_time(fields["opened_at"]),
+        n=_count(fields["n"]),
+        flips=_count(fields["flips"]),
+        reason=_string(fields["reason"]),
+        evidence=_string(fields.get("evidence", "")),  # rows of versions before have none
+    )
 
 
 def _to_notification(fields: Mapping[str, Any]) -> Notification:
     return Notification(
-        id=fields["id"],
-        channel=fields["channel"],
+        id=_string(fields["id"]),
+        channel=_string(fields["channel"]),
         kind=NotifyKind(fields["kind"]),
-        group_key=fields["group_key"],
+        group_key=_string(fields["group_key"]),
         alerts=tuple(map(_to_told, fields["alerts"])),
-        created_at=fields["created_at"],
-        group_labels=Labels(fields["group_labels"]),
-        expires_at=fields.get("expires_at"),
+        created_at=_time(fields["created_at"]),
+        group_labels=_labels(fields["group_labels"]),
+        expires_at=_maybe(_time)(fields.get("expires_at")),
     )

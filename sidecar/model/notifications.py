@@ -25,6 +25,7 @@ class Told:
     n: int  # messages put since that opening, before this one
     flips: int = 0  # ends since the opening before
     reason: str = ""  # why now: "first", "repeat", "silence ended", "recovered", "no_data" …
+    evidence: str = ""  # what the last failed probe said: one line of at most 300 characters, without secrets
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """A turn: what is decided for every alert and channel, and what is remembered of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from sidecar.alerts.book import AlertBook
@@ -76,6 +78,22 @@ def test_a_message_tells_what_happened():
     assert len({n.id for n in (opening, reminder, resolve, again)}) == 4
     assert reminder.expires_at == NOON + 1200
     assert opening.expires_at is None
+
+
+def test_a_message_carries_what_speaks_for_the_alert():
+    """Evidence is asked for when something is told, ends included, and does not make another message of it."""
+    said = ["auth: invalid x-api-key", "timeout", "recovering"]
+    daemon = Daemon(replace(around(Policy(repeat=600)), evidence_of=lambda alert: said[0] + alert.labels["check"]))
+    plain = Daemon(around(Policy(repeat=600)))
+    heard = []
+    for now, alert in ((NOON, firing()), (NOON + 600, firing()), (NOON + 700, ended(at=NOON + 700))):
+        daemon.turn(now, alert)
+        plain.turn(now, alert)
+        heard += daemon.last.notifications
+        assert [n.id for n in daemon.last.notifications] == [n.id for n in plain.last.notifications]
+        said.append(said.pop(0))
+
+    assert [n.alerts[0].evidence for n in heard] == ["auth: invalid x-api-keya", "timeouta", "recoveringa"]
 
 
 def test_only_changes_are_written():

@@ -1,5 +1,6 @@
 """The tables, as plain functions over a connection."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from sidecar.alerts.record import Key, Record
 from sidecar.alerts.timeline import Entry, Event
 from sidecar.alerts.turn import turn
 from sidecar.db import alerts, files, history, meta, migrations, outbox, records, state
-from sidecar.db.codec import dump_alert, load_alert
+from sidecar.db.codec import dump_alert, dump_notification, load_alert, load_notification
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import NotifyKind
@@ -54,6 +55,17 @@ ALERTS = st.builds(
 def test_alerts_as_text(alert):
     """An alert is read as it was written, whatever is in it."""
     assert load_alert(dump_alert(alert)) == alert
+
+
+def test_evidence_is_kept_with_its_message():
+    """A notification is read with what the probe said; one that was written without it has none."""
+    (told,) = message(NotifyKind.OPENING).alerts
+    said = replace(message(NotifyKind.OPENING), alerts=(replace(told, evidence='auth: "no"'),))
+    before = json.loads(dump_notification(said))
+    del before["alerts"][0]["evidence"]
+
+    assert load_notification(dump_notification(said)) == said
+    assert load_notification(json.dumps(before)).alerts == (told,)
 
 
 def test_no_value_is_a_value():
