@@ -12,8 +12,9 @@ from pydantic import Field, field_validator
 
 from sidecar.channels import Channel, SecretUrl, SendContext, post, reveal
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import Notification, Told
+from sidecar.model.notifications import Notification, NotifyKind, Told
 from sidecar.secrets import Secret
+from sidecar.templating import safe
 from sidecar.templating.facts import end_words, value_words
 from sidecar.templating.messages import health_url
 from sidecar.templating.times import rfc3339
@@ -118,6 +119,7 @@ def _alert(told: Told, notification: Notification, ctx: SendContext) -> dict[str
         "endText": None if notification.firing else end_words(alert),
         "replacedBy": alert.replaced_by,
         "note": _bounded(alert.note),
+        "lastProbe": "" if notification.kind is NotifyKind.RESOLVE else safe.line(told.evidence),
         "group": alert.rule.group,
     }
 

@@ -32,6 +32,12 @@ def value_words(alert: Alert) -> str:
     return f"{words} ({count} sample{'' if count == '1' else 's'})"
 
 
+def summary(alert: Alert) -> str:
+    """What *alert* says of itself in a few words, in the present tense of its firing; may be empty."""
+    note = alert.annotations
+    return safe.line(note.text("summary") or note.text("message") or note.text("title"))
+
+
 def end_words(alert: Alert) -> str:
     """Why *alert* ended: recovered only if it did."""
     match alert.end_reason:
@@ -53,8 +59,11 @@ def _firing(told: Told, notification: Notification, now: float, local: tzinfo) -
     fired_at = alert.fired_at if alert.fired_at is not None else notification.created_at
     if _has_figure(alert):
         yield "Value", value_words(alert)
-    yield "Failing since", times.instant(alert.active_at, local)
-    yield "Firing since", f"{times.instant(fired_at, local)}, for {times.span(now - fired_at)}"
+    yield from _evidence(told)
+    if not _at_once(alert, fired_at):
+        yield "Failing since", times.instant(alert.active_at, local)
+    lasts = f", for {times.span(now - fired_at)}" if now - fired_at >= 1 else ""
+    yield "Firing since", times.instant(fired_at, local) + lasts
     if notification.kind is NotifyKind.REMINDER:
         yield from _peak(alert)
     yield from _history(told)
@@ -68,10 +77,17 @@ def _ended(told: Told, notification: Notification, local: tzinfo) -> Iterator[tu
     if notification.kind is NotifyKind.CLOSED:
         fired, ended = times.clock(fired_at, ended_at), times.clock(ended_at, ended_at)
         yield "In short", f"fired {fired}, {end_words(alert)} {ended}, told late"
-    yield "Failing since", times.instant(alert.active_at, local)
+    if said := summary(alert):
+        yield "While firing", said
+    if notification.kind is NotifyKind.CLOSED:
+        yield from _evidence(told)
+    at_once = _at_once(alert, fired_at)
+    if not at_once:
+        yield "Failing since", times.instant(alert.active_at, local)
     yield "Fired", times.instant(fired_at, local)
     yield "Ended", times.instant(ended_at, local)
-    yield "Lasted", f"{times.span(ended_at - fired_at)} (failing for {times.span(ended_at - alert.active_at)})"
+    failed = "" if at_once else f" (failing for {times.span(ended_at - alert.active_at)})"
+    yield "Lasted", times.span(ended_at - fired_at) + failed
     yield from _peak(alert)
     if _has_figure(alert) and not math.isnan(alert.value):
         yield "Last value while firing", value_words(alert)
@@ -81,6 +97,16 @@ def _ended(told: Told, notification: Notification, local: tzinfo) -> Iterator[tu
 def _has_figure(alert: Alert) -> bool:
     """Whether the value says anything: under `== 0` it is 0 and was never worse."""
     return not alert.condition.startswith("==") or math.isnan(alert.value)
+
+
+def _at_once(alert: Alert, fired_at: float) -> bool:
+    """Whether it fired as soon as it failed, so that both times would say the same."""
+    return abs(fired_at - alert.active_at) <= 1
+
+
+def _evidence(told: Told) -> Iterator[tuple[str, str]]:
+    if told.evidence:
+        yield "Last probe", safe.line(told.evidence)
 
 
 def _peak(alert: Alert) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,7 @@ _MOST_ANNOTATIONS: Final = 8
 _LATE: Final = 60.0  # seconds from decision to telling from which on the delay is worth a word
 _RANKS: Final = {"critical": 0, "page": 0, "error": 1, "warning": 2, "info": 3}
 _TEXTS: Final = ("summary", "message", "title", "description", "next_step")
+_SUBJECTS: Final = ("check", "model", "target")
 _LINKS: Final = {"Runbook": ("runbook_url", "runbook"), "Dashboard": ("dashboard_url", "dashboard")}
 
 
@@ -60,7 +61,7 @@ class Item:
     name: str
     severity: str
     state: str  # "FIRING", "RECOVERED", "CLOSED: no data"
-    summary: str
+    summary: str  # empty at its end, when the facts tell what it said
     description: str
     facts: tuple[tuple[str, str], ...]  # in the order in which a person asks: "Value" → "4.2 > 3 (412 samples)"
     next_step: str
@@ -106,7 +107,7 @@ def compose(notification: Notification, context: Context) -> Message:
         tone=_tone(notification, told),
         severity=worst,
         state=state,
-        headline=safe.line(_headline(state, items, len(told), worst), 250),
+        headline=safe.line(_headline(state, items, told, worst), 250),
         lead=_lead(notification, context),
         items=items,
         more=_more(told[MOST_ALERTS:]),
@@ -128,12 +129,20 @@ def health_url(external_url: str) -> str:
     return safe.url(f"{external_url.rstrip('/')}/health") if external_url else ""
 
 
-def _headline(state: str, items: tuple[Item, ...], count: int, severity: str) -> str:
+def _headline(state: str, items: tuple[Item, ...], told: list[Told], severity: str) -> str:
+    count = len(told)
     if count == 1:
         item = items[0]
-        return f"{state}: {item.title}" + (f" – {item.summary}" if item.summary else "")
+        what = item.summary or _subject(told[0].alert)
+        return f"{state}: {item.title}" + (f" – {what}" if what else "")
     names = ", ".join(dict.fromkeys(item.name for item in items))
     return f"{state}: {count} alerts" + (f" ({severity})" if severity else "") + f" – {names}"
+
+
+def _subject(alert: Alert) -> str:
+    """What *alert* is about, when no summary says so: `check gateway`."""
+    name = next((name for name in _SUBJECTS if name in alert.labels), "")
+    return f"{name} {safe.line(alert.labels[name], 120)}" if name else ""
 
 
 def _lead(notification: Notification, context: Context) -> str:
@@ -160,14 +169,14 @@ def _more(told: list[Told]) -> str:
 def _item(told: Told, notification: Notification, context: Context, local: tzinfo) -> Item:
     alert = told.alert
     note = alert.annotations
-    summary = safe.line(note.text("summary") or note.text("message") or note.text("title"))
     well = not notification.firing and alert.end_reason is EndReason.RECOVERED
     return Item(
         name=safe.line(alert.name, 100) or "(no alertname)",
         severity=safe.line(alert.severity, 40),
         state=_state(notification.kind, alert, context.now),
-        summary=summary,
-        # Told in the present tense of the opening: at the end of an alert it would say what is no longer so.
+        # In the present tense of the opening: at the end it would say what is no longer so.
+        summary=facts.summary(alert) if notification.firing else "",
+        # For whoever hears of it only now, it is told all the same.
         description="" if notification.kind is NotifyKind.RESOLVE else safe.line(note.text("description"), 1500),
         facts=(*facts.of(told, notification, context.now, local), *_other_annotations(note)),
         next_step="" if well else safe.line(note.text("next_step"), 800),  # nothing is left to be done

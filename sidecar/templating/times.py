@@ -47,10 +47,9 @@ def rfc3339(at: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """How long, to two units: `4h`, `1h30m`, `35s`, `250ms`."""
-    seconds = max(0.0, seconds)
+    """How long, to two units of at least a second: `4h`, `1h30m`, `35s`, `less than a second`."""
     if seconds < 1:
-        return durations.show(seconds)
+        return "less than a second"
     for unit, finer in ((86400, 3600), (3600, 60)):
         if round(seconds / finer) * finer >= unit:
             return durations.show(round(seconds / finer) * finer)

@@ -48,8 +48,12 @@ EVIL: Final = (
 """Words that mean something to a terminal, a chat, a browser or a mail server."""
 
 
-def told(alert: Alert, *, n: int = 0, flips: int = 0, reason: str = "first") -> Told:
-    return Told(alert, opened_at=NOON - 60, n=n, flips=flips, reason=reason)
+SAID: Final = "overloaded: HTTP 529 overloaded_error: Overloaded (request id req_011CSHoEeqs5C35K2UUqR7Fy)"
+"""What the last failed probe of ClaudeDown's check came to."""
+
+
+def told(alert: Alert, *, n: int = 0, flips: int = 0, reason: str = "first", evidence: str = "") -> Told:
+    return Told(alert, opened_at=NOON - 60, n=n, flips=flips, reason=reason, evidence=evidence)
 
 
 def ended(alert: Alert, reason: EndReason, at: float, **more: Any) -> Alert:
@@ -82,18 +86,20 @@ def hostile(words: str = EVIL) -> Notification:
         condition="> 3",
         note=words,
     )
-    return notification(NotifyKind.OPENING, told(alert, reason=words))
+    return notification(NotifyKind.OPENING, told(alert, reason=words, evidence=words))
 
 
 STORIES: Final = {
-    "opening": notification(NotifyKind.OPENING, told(DOWN, flips=2)),
+    "opening": notification(NotifyKind.OPENING, told(DOWN, flips=2, evidence=SAID)),
     "opening_group": notification(NotifyKind.OPENING, told(SLOW), told(DOWN)),
     "opening_no_data": notification(
         NotifyKind.OPENING,
         told(Alert(RuleKey("a", "Quiet"), Labels(alertname="Quiet"), AlertState.FIRING, NOON - 9, float("nan"))),
     ),
     "reminder": notification(NotifyKind.REMINDER, told(SLOW, n=1, reason="repeat"), at=NOON + 4 * 3600),
-    "reminder_silence_ended": notification(NotifyKind.REMINDER, told(DOWN, n=1, reason="silence ended"), at=NOON + 900),
+    "reminder_silence_ended": notification(
+        NotifyKind.REMINDER, told(DOWN, n=1, reason="silence ended", evidence=SAID), at=NOON + 900
+    ),
     "resolve": notification(
         NotifyKind.RESOLVE, told(ended(SLOW, EndReason.RECOVERED, NOON + 500), n=1, reason="recovered"), at=NOON + 500
     ),
@@ -102,7 +108,12 @@ STORIES: Final = {
     ),
     "resolve_replaced": notification(
         NotifyKind.RESOLVE,
-        told(ended(DOWN, EndReason.REPLACED, NOON + 9, replaced_by="0123456789abcdef"), n=1, reason="replaced"),
+        told(
+            ended(DOWN, EndReason.REPLACED, NOON + 9, replaced_by="0123456789abcdef"),
+            n=1,
+            reason="replaced",
+            evidence=SAID,
+        ),
         at=NOON + 9,
     ),
     "resolve_mixed": notification(
@@ -112,7 +123,9 @@ STORIES: Final = {
         at=NOON + 500,
     ),
     "closed": notification(
-        NotifyKind.CLOSED, told(ended(DOWN, EndReason.RECOVERED, NOON + 600), reason="recovered"), at=NOON + 600
+        NotifyKind.CLOSED,
+        told(ended(DOWN, EndReason.RECOVERED, NOON + 600), reason="recovered", evidence=SAID),
+        at=NOON + 600,
     ),
     "hostile": hostile(),
 }

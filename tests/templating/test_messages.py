@@ -15,7 +15,7 @@ from sidecar.templating import facts
 from sidecar.templating.messages import Context, Message, Tone, bare, compose
 from sidecar.templating.page import page
 from sidecar.templating.plain import plain
-from tests.channels.stories import DOWN, EVIL, NOON, SLOW, STORIES, ended, hostile, notification, sent_at, told
+from tests.channels.stories import DOWN, EVIL, NOON, SAID, SLOW, STORIES, ended, hostile, notification, sent_at, told
 
 
 def composed(name: str, **more) -> Message:
@@ -37,28 +37,26 @@ class TestHeadline:
             pytest.param(
                 "reminder", "STILL FIRING for 4h2m: ClaudeSlow (warning) – The first token takes long", id="a reminder"
             ),
-            pytest.param("resolve", "RECOVERED: ClaudeSlow (warning) – The first token takes long", id="recovered"),
+            pytest.param("resolve", "RECOVERED: ClaudeSlow (warning) – model claude-opus-5", id="recovered"),
             pytest.param(
                 "resolve_no_data",
-                "CLOSED (no data): ClaudeSlow (warning) – The first token takes long",
+                "CLOSED (no data): ClaudeSlow (warning) – model claude-opus-5",
                 id="no data is no recovery",
             ),
             pytest.param(
                 "resolve_replaced",
-                "CLOSED (replaced by 0123456789abcdef): ClaudeDown (critical) – Claude does not answer",
+                "CLOSED (replaced by 0123456789abcdef): ClaudeDown (critical) – check messages",
                 id="replaced",
             ),
             pytest.param(
                 "resolve_mixed", "CLOSED: 2 alerts (critical) – ClaudeDown, ClaudeSlow", id="not all recovered"
             ),
-            pytest.param(
-                "closed", "FIRED AND RECOVERED: ClaudeDown (critical) – Claude does not answer", id="told late"
-            ),
+            pytest.param("closed", "FIRED AND RECOVERED: ClaudeDown (critical) – check messages", id="told late"),
             pytest.param("opening_no_data", "FIRING: Quiet", id="neither severity nor summary"),
         ],
     )
     def test_the_headline_says_what_happened_to_what(self, story, expected):
-        """The headline is the state, the alert, how bad it is and the summary."""
+        """The headline is the state, the alert, how bad it is and the summary, at its end what it was about."""
         assert composed(story).headline == expected
 
     @pytest.mark.parametrize(
@@ -124,6 +122,40 @@ class TestFacts:
         assert found["Lasted"] == "10m (failing for 15m)"
         assert found["Peak"] == "6.5 (alerts on > 3)"
         assert found["Ended"] == "2026-01-05 12:08:20 UTC"
+
+    def test_what_an_alert_said_is_marked_as_past_once_it_is_over(self):
+        """The summary of an alert that ended is told as what it said while it fired, and nowhere else."""
+        message = composed("resolve")
+
+        assert facts_of(message)["While firing"] == "The first token takes long"
+        assert plain(message).count("The first token takes long") == 1
+        assert message.items[0].summary == ""
+
+    @pytest.mark.parametrize(
+        ("story", "expected"),
+        [
+            pytest.param("opening", SAID, id="it fires"),
+            pytest.param("reminder_silence_ended", SAID, id="it goes on"),
+            pytest.param("closed", SAID, id="nobody heard of it before"),
+            pytest.param("resolve_replaced", None, id="it is over, and they heard of it"),
+            pytest.param("reminder", None, id="nothing is known"),
+        ],
+    )
+    def test_what_the_probe_said_is_told(self, story, expected):
+        """The last probe's own words stand in every message that tells of a failure."""
+        assert facts_of(composed(story)).get("Last probe") == expected
+
+    def test_an_alert_that_fires_at_once_has_one_beginning(self):
+        """Two times within a second are told as one."""
+        alert = replace(DOWN, active_at=NOON - 30.2, fired_at=NOON - 29.896)
+
+        fires = facts_of(compose(notification(NotifyKind.OPENING, told(alert)), Context(NOON)))
+        over = ended(alert, EndReason.RECOVERED, NOON - 29.5)
+        ends = facts_of(compose(notification(NotifyKind.RESOLVE, told(over)), Context(NOON)))
+
+        assert "Failing since" not in fires.keys() | ends.keys()
+        assert fires["Firing since"] == "2026-01-05 11:59:30 UTC, for 30s"
+        assert ends["Lasted"] == "less than a second"
 
     def test_what_was_over_before_anybody_heard_is_told_in_short(self):
         """CLOSED says when it fired, when it recovered, and that this is late."""

@@ -96,9 +96,9 @@ def test_numbers_are_written_for_people(value, expected):
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        pytest.param(-3, "0s", id="never negative"),
-        pytest.param(0.25, "250ms", id="below a second"),
-        pytest.param(35.4, "35s", id="seconds"),
+        pytest.param(-3, "less than a second", id="never negative"),
+        pytest.param(0.25, "less than a second", id="below a second"),
+        pytest.param(29.896, "30s", id="whole seconds"),
         pytest.param(59.6, "1m", id="nearly a minute"),
         pytest.param(3599, "1h", id="nearly an hour"),
         pytest.param(5400, "1h30m", id="hours and minutes"),
