@@ -59,7 +59,7 @@ def _firing(told: Told, notification: Notification, now: float, local: tzinfo) -
     fired_at = alert.fired_at if alert.fired_at is not None else notification.created_at
     if _has_figure(alert):
         yield "Value", value_words(alert)
-    yield from _evidence(told)
+    yield from _evidence(told, "Last probe")
     if not _at_once(alert, fired_at):
         yield "Failing since", times.instant(alert.active_at, local)
     lasts = f", for {times.span(now - fired_at)}" if now - fired_at >= 1 else ""
@@ -80,7 +80,7 @@ def _ended(told: Told, notification: Notification, local: tzinfo) -> Iterator[tu
     if said := summary(alert):
         yield "While firing", said
     if notification.kind is NotifyKind.CLOSED:
-        yield from _evidence(told)
+        yield from _evidence(told, "Last failed probe")
     at_once = _at_once(alert, fired_at)
     if not at_once:
         yield "Failing since", times.instant(alert.active_at, local)
@@ -104,9 +104,9 @@ def _at_once(alert: Alert, fired_at: float) -> bool:
     return abs(fired_at - alert.active_at) <= 1
 
 
-def _evidence(told: Told) -> Iterator[tuple[str, str]]:
+def _evidence(told: Told, name: str) -> Iterator[tuple[str, str]]:
     if told.evidence:
-        yield "Last probe", safe.line(told.evidence)
+        yield name, safe.line(told.evidence)
 
 
 def _peak(alert: Alert) -> Iterator[tuple[str, str]]:
