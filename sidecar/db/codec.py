@@ -41,11 +41,11 @@ def _maybe(check: Callable[[Any], T]) -> Callable[[Any], T | None]:
 
 
 _PLAIN: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "active_at": _time,
+    "active_at": _number,
     "value": _number,
-    "fired_at": _maybe(_time),
-    "ended_at": _maybe(_time),
-    "keep_firing_since": _maybe(_time),
+    "fired_at": _maybe(_number),
+    "ended_at": _maybe(_number),
+    "keep_firing_since": _maybe(_number),
     "peak": _maybe(_number),
     "condition": _string,
     "samples": _maybe(_number),

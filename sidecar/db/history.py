@@ -4,8 +4,12 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
+import structlog
+
 from sidecar.alerts.timeline import Entry, Event
 from sidecar.db import meta
+
+_log = structlog.get_logger(__name__)
 
 KEPT: Final = 30 * 86400.0
 """Seconds for which history is kept."""
@@ -70,9 +74,12 @@ def prune(connection: sqlite3.Connection, now: float) -> None:
 
 
 def _entries(rows: Iterable[tuple[float, str, str, str, str, str, float | None]]) -> tuple[Entry, ...]:
-    entries = [
-        Entry(at, fp, Event(event), text, channel, message, due) for at, fp, event, text, channel, message, due in rows
-    ]
+    entries = []
+    for at, fingerprint, event, text, channel, message, due in rows:
+        try:
+            entries.append(Entry(at, fingerprint, Event(event), text, channel, message, due))
+        except ValueError as exc:  # one bad line must not hide the others
+            _log.error("timeline.unreadable", fingerprint=fingerprint, error=str(exc))
     return tuple(reversed(entries))
 
 

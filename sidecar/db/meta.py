@@ -2,6 +2,10 @@
 
 import sqlite3
 
+import structlog
+
+_log = structlog.get_logger(__name__)
+
 _SAVED_AT, _CLEAN, _PRUNED_AT = "saved_at", "clean", "pruned_at"
 
 
@@ -52,4 +56,8 @@ def _put(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 def _time(connection: sqlite3.Connection, name: str) -> float | None:
     text = _get(connection, name)
-    return None if text is None else float(text)
+    try:
+        return None if text is None else float(text)
+    except ValueError as exc:  # no more than a downtime that is not known
+        _log.error("meta.unreadable", name=name, error=str(exc))
+        return None

@@ -2,17 +2,18 @@
 
 A row is `maybe` (arrived) from before an attempt until it is known that it did not arrive. Only a row that surely has
 not arrived is replaced by what follows; what follows a `maybe` waits behind it. A row is `partly` when some recipients
-surely have it: it is tried again for the others, and nothing waits for it.
+surely have it: it is tried again for the others, and nothing waits for it. A row whose body cannot be read has an
+`error`: it is never tried and never joined, only buried.
 """
 
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sidecar.alerts.record import Record
 from sidecar.alerts.timeline import Entry, Event
-from sidecar.db import history, records
+from sidecar.db import history, records, unreadable
 from sidecar.db.codec import dump_notification, load_notification
 from sidecar.db.joining import behind_opening, join
 from sidecar.model.notifications import Notification, NotifyKind, Told, notification_id
@@ -20,7 +21,7 @@ from sidecar.model.notifications import Notification, NotifyKind, Told, notifica
 MAX_AGE: Final = 86400.0
 """Seconds after which a message is not tried any more."""
 
-_ROW: Final = "seq, body, waiting_since, expires_at, attempts, maybe, partly"
+_ROW: Final = "seq, id, channel, kind, body, waiting_since, expires_at, attempts, maybe, partly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Row:
     attempts: int = 0
     maybe: bool = False
     partly: bool = False
+    error: str = ""  # why the body cannot be read: the notification is then what the tables still know of it
 
     @property
     def id(self) -> str:
@@ -83,9 +85,12 @@ def heads(connection: sqlite3.Connection, channel: str) -> tuple[str, ...]:
 
 
 def begin(connection: sqlite3.Connection, id_: str) -> Row | None:
-    """An attempt begins: from now on the message may have arrived. The row as it was; None when it is gone."""
+    """An attempt begins: from now on the message may have arrived. The row as it was; None when it is gone.
+
+    With a row that has an `error`, none begins.
+    """
     row = get(connection, id_)
-    if row is not None:
+    if row is not None and not row.error:
         connection.execute("UPDATE outbox SET maybe = 1, attempts = attempts + 1 WHERE seq = ?", (row.seq,))
     return row
 
@@ -145,25 +150,17 @@ def bury(
 
 def get(connection: sqlite3.Connection, id_: str) -> Row | None:
     """The row of the message *id_*."""
-    return _one(connection.execute(f"SELECT {_ROW} FROM outbox WHERE id = ?", (id_,)))  # noqa: S608 -- a constant
+    return _one(connection, "WHERE id = ?", id_)
 
 
 def waiting(connection: sqlite3.Connection, channel: str | None = None) -> tuple[Row, ...]:
     """What waits, for one channel or for all, in the order in which it was put."""
-    rows = connection.execute(
-        f"SELECT {_ROW} FROM outbox WHERE channel = coalesce(?, channel) ORDER BY seq",  # noqa: S608 -- a constant
-        (channel,),
-    )
-    return tuple(map(_row, rows))
+    return _rows(connection, "WHERE channel = coalesce(?, channel) ORDER BY seq", channel)
 
 
 def expired(connection: sqlite3.Connection, channel: str, now: float) -> tuple[Row, ...]:
     """What waits for *channel* and is too old."""
-    rows = connection.execute(
-        f"SELECT {_ROW} FROM outbox WHERE channel = ? AND expires_at <= ? ORDER BY seq",  # noqa: S608 -- a constant
-        (channel, now),
-    )
-    return tuple(map(_row, rows))
+    return _rows(connection, "WHERE channel = ? AND expires_at <= ? ORDER BY seq", channel, now)
 
 
 def depths(connection: sqlite3.Connection) -> Mapping[str, Depth]:
@@ -173,14 +170,12 @@ def depths(connection: sqlite3.Connection) -> Mapping[str, Depth]:
 
 
 def dead(connection: sqlite3.Connection, limit: int = 100) -> tuple[DeadLetter, ...]:
-    """The last dead letters, the latest first."""
+    """The last dead letters, the latest first; one that cannot be read tells of no alerts."""
     rows = connection.execute(
-        "SELECT body, died_at, reason, attempts, maybe FROM dead_letters ORDER BY seq DESC LIMIT ?", (limit,)
+        "SELECT id, channel, kind, body, died_at, reason, attempts, maybe FROM dead_letters ORDER BY seq DESC LIMIT ?",
+        (limit,),
     )
-    return tuple(
-        DeadLetter(load_notification(body), died_at, reason, attempts, bool(maybe))
-        for body, died_at, reason, attempts, maybe in rows
-    )
+    return tuple(map(_dead, rows))
 
 
 def _put(connection: sqlite3.Connection, new: Notification, since: float) -> None:
@@ -194,7 +189,7 @@ def _put(connection: sqlite3.Connection, new: Notification, since: float) -> Non
             continue
         kind = new.kind
         if before is not None and not before.maybe:
-            old = _told(before, told.alert.fingerprint)
+            old = next(one for one in before.notification.alerts if one.alert.fingerprint == told.alert.fingerprint)
             joined = join(before.notification.kind, old, new.kind, told)
             if joined is not None:
                 kind, told = joined  # noqa: PLW2901 -- it is the same alert, told in another way
@@ -246,14 +241,16 @@ def _index(connection: sqlite3.Connection, seq: int | None, notification: Notifi
 
 
 def _last(connection: sqlite3.Connection, channel: str, fingerprint: str) -> Row | None:
-    """The row that a new message about the alert would follow."""
-    return _one(
-        connection.execute(
-            f"SELECT {_ROW} FROM outbox_alerts JOIN outbox USING (seq)"  # noqa: S608 -- a constant
-            " WHERE fingerprint = ? AND channel = ? AND NOT partly ORDER BY seq DESC LIMIT 1",
-            (fingerprint, channel),
-        )
+    """The row that a new message about the alert would follow; None also when nobody knows what that one says."""
+    row = _one(
+        connection,
+        "JOIN outbox_alerts USING (seq) WHERE fingerprint = ? AND channel = ? AND NOT partly ORDER BY seq DESC LIMIT 1",
+        fingerprint,
+        channel,
     )
+    if row is None or row.error or all(told.alert.fingerprint != fingerprint for told in row.notification.alerts):
+        return None
+    return row
 
 
 def _take_out(connection: sqlite3.Connection, row: Row, fingerprint: str) -> None:
@@ -278,7 +275,7 @@ def _join_behind(connection: sqlite3.Connection, row: Row) -> None:
 
 
 def _behind(connection: sqlite3.Connection, row: Row) -> list[Row]:
-    """Rows that wait for *row*, and those that wait for them, in order."""
+    """Rows that wait for *row*, and those that wait for them, in order, as far as they can be read."""
     found: set[int] = set()
     fresh = {row.seq}
     while fresh:
@@ -294,7 +291,7 @@ def _behind(connection: sqlite3.Connection, row: Row) -> list[Row]:
         found |= new
         fresh |= new
     rows = (_at(connection, seq) for seq in sorted(found))
-    return [one for one in rows if one is not None]
+    return [one for one in rows if one is not None and not one.error]
 
 
 def _drop_resolves(connection: sqlite3.Connection, row: Row, now: float) -> None:
@@ -313,11 +310,7 @@ def _drop_resolves(connection: sqlite3.Connection, row: Row, now: float) -> None
 
 
 def _at(connection: sqlite3.Connection, seq: int) -> Row | None:
-    return _one(connection.execute(f"SELECT {_ROW} FROM outbox WHERE seq = ?", (seq,)))  # noqa: S608 -- a constant
-
-
-def _told(row: Row, fingerprint: str) -> Told:
-    return next(told for told in row.notification.alerts if told.alert.fingerprint == fingerprint)
+    return _one(connection, "WHERE seq = ?", seq)
 
 
 def _delete(connection: sqlite3.Connection, seq: int) -> None:
@@ -325,14 +318,41 @@ def _delete(connection: sqlite3.Connection, seq: int) -> None:
     connection.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
 
 
-def _one(cursor: sqlite3.Cursor) -> Row | None:
-    row = cursor.fetchone()
-    return None if row is None else _row(row)
+def _one(connection: sqlite3.Connection, which: str, *values: object) -> Row | None:
+    rows = _rows(connection, which, *values)
+    return rows[0] if rows else None
 
 
-def _row(row: tuple[int, str, float, float, int, int, int]) -> Row:
-    seq, body, waiting_since, expires_at, attempts, maybe, partly = row
-    return Row(seq, load_notification(body), waiting_since, expires_at, attempts, bool(maybe), bool(partly))
+def _rows(connection: sqlite3.Connection, which: str, *values: object) -> tuple[Row, ...]:
+    rows = connection.execute(f"SELECT {_ROW} FROM outbox {which}", values)  # noqa: S608 -- constants
+    return tuple(_row(connection, row) for row in rows.fetchall())
+
+
+def _row(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Row:
+    seq, id_, channel, kind, body, since, expires_at, attempts, maybe, partly = row
+    error = ""
+    try:
+        notification = _message(body, id_, channel)
+    except ValueError as exc:
+        error = str(exc)
+        notification = unreadable.with_alerts(connection, seq, unreadable.envelope(id_, channel, kind, since))
+    return Row(seq, notification, since, expires_at, attempts, bool(maybe), bool(partly), error)
+
+
+def _dead(row: tuple[str, str, str, str, float, str, int, int]) -> DeadLetter:
+    id_, channel, kind, body, died_at, reason, attempts, maybe = row
+    try:
+        notification = _message(body, id_, channel)
+    except ValueError:
+        notification = unreadable.envelope(id_, channel, kind, died_at)
+    return DeadLetter(notification, died_at, reason, attempts, bool(maybe))
+
+
+def _message(body: str, id_: str, channel: str) -> Notification:
+    message = load_notification(body)
+    if (message.id, message.channel) != (id_, channel):
+        raise ValueError(f"got the message {message.id!r} to {message.channel!r} in the row of another")
+    return message
 
 
 def _entries(notification: Notification, now: float, event: Event, text: str) -> list[Entry]:

@@ -1,24 +1,31 @@
 """What each channel was told about each alert."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import structlog
 
 from sidecar.alerts.record import Key, Record
 
-_COLUMNS = (
-    "fingerprint",
-    "channel",
-    "open",
-    "opened_at",
-    "told_at",
-    "n",
-    "flips",
-    "hushed",
-    "failed",
-    "firing_since",
-    "ended_at",
-    "reason",
-)
+_log = structlog.get_logger(__name__)
+
+_TIME: Final = (float, type(None))
+_COLUMNS: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "fingerprint": str,
+    "channel": str,
+    "open": int,
+    "opened_at": _TIME,
+    "told_at": _TIME,
+    "n": int,
+    "flips": int,
+    "hushed": int,
+    "failed": int,
+    "firing_since": _TIME,
+    "ended_at": _TIME,
+    "reason": str,
+}
+"""Which columns there are, and what each holds: SQLite itself takes anything anywhere."""
 _NAMES = ", ".join(_COLUMNS)
 _MARKS = ", ".join("?" * len(_COLUMNS))
 
@@ -30,9 +37,15 @@ def save(connection: sqlite3.Connection, records: Iterable[Record]) -> None:
 
 
 def load(connection: sqlite3.Connection) -> tuple[Record, ...]:
-    """Every record that was saved."""
+    """Every record that was saved, as far as it can be read."""
     rows = connection.execute(f"SELECT {_NAMES} FROM records ORDER BY fingerprint, channel")  # noqa: S608 -- constants
-    return tuple(map(_record, rows))
+    records = []
+    for row in rows:
+        try:
+            records.append(_record(row))
+        except TypeError as exc:  # one bad row must not keep the daemon from starting
+            _log.error("record.unreadable", fingerprint=row[0], channel=row[1], error=str(exc))
+    return tuple(records)
 
 
 def drop(connection: sqlite3.Connection, keys: Iterable[Key]) -> frozenset[Key]:
@@ -49,8 +62,11 @@ def _drop(connection: sqlite3.Connection, key: Key) -> bool:
     return waiting is None
 
 
-def _record(row: tuple[object, ...]) -> Record:
+def _record(row: tuple[Any, ...]) -> Record:
     fields = dict(zip(_COLUMNS, row, strict=True))
+    for name, kind in _COLUMNS.items():
+        if not isinstance(fields[name], kind):
+            raise TypeError(f"got {type(fields[name]).__name__} in the column {name!r}")
     for name in ("open", "hushed", "failed"):
         fields[name] = bool(fields[name])
-    return Record(**fields)  # type: ignore[arg-type]  # the columns have these types by their declaration
+    return Record(**fields)

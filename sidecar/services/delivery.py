@@ -11,7 +11,7 @@ import structlog
 from sidecar.alerts.record import Record
 from sidecar.channels import Channel, DeliveryError, SendContext
 from sidecar.clock import Clock
-from sidecar.db import Database, outbox
+from sidecar.db import Database, outbox, unreadable
 from sidecar.model.families import (
     NOTIFICATION_FAILURES,
     NOTIFICATION_LATENCY,
@@ -162,6 +162,10 @@ class Delivery:
         row = await self._database.run(outbox.begin, id_)
         if row is None:
             return  # joined with another one meanwhile
+        if row.error:
+            pace.forget(id_)
+            await self._give_up(id_, unreadable.REASON, maybe=row.maybe)
+            return
         if not (channel.send_resolved or row.notification.firing):
             # Put while the channel was configured in another way.
             text = "the channel does not take resolves"
@@ -178,8 +182,7 @@ class Delivery:
         if not outcome.retryable:
             pace.answered(id_)
             log.error("notification.refused", kind=row.notification.kind.value, **facts)
-            async with self._database.lock:
-                await self._bury(row, now, outcome.text, maybe=row.maybe or outcome.maybe)
+            await self._give_up(id_, outcome.text, maybe=row.maybe or outcome.maybe)
             return
         monotonic = self._clock.monotonic()
         again = pace.failed(id_, monotonic, outcome.retry_after, alone=outcome.partly)
@@ -236,15 +239,27 @@ class Delivery:
         async with self._database.lock:
             now = self._clock.time()
             for row in await self._database.run(outbox.expired, channel, now):
-                if row.partly:
+                if row.error:
+                    await self._bury(row, now, unreadable.REASON, maybe=row.maybe)
+                elif row.partly:
                     await self._finish(row, now, "given up for the other recipients")
                 else:
                     log.error("notification.expired", channel=channel, id=row.id, attempts=row.attempts)
                     await self._bury(row, now, TOO_OLD, maybe=row.maybe)
 
+    async def _give_up(self, id_: str, reason: str, *, maybe: bool) -> None:
+        """Bury a message as it is by now: its times, and the records that go with it, may have changed meanwhile."""
+        async with self._database.lock:
+            row = await self._database.run(outbox.get, id_)
+            if row is not None:
+                await self._bury(row, self._clock.time(), reason, maybe=maybe)
+
     async def _bury(self, row: outbox.Row, now: float, reason: str, *, maybe: bool) -> None:
         """Not tried any more; the caller holds the database's lock, since what is decided depends on it."""
         notification = row.notification
+        if row.error:
+            kind = notification.kind.value
+            log.error("notification.unreadable", channel=notification.channel, id=row.id, kind=kind, error=row.error)
         changed = tuple(self._on_dead(notification, maybe=maybe))
         await self._database.run(outbox.bury, row, now, reason, maybe=maybe, changed=changed)
         ends = notification.kind in (NotifyKind.RESOLVE, NotifyKind.CLOSED)

@@ -168,6 +168,11 @@ def soon(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE outbox SET expires_at = ?", (NOON + 600,))
 
 
+def spoil(connection: sqlite3.Connection) -> None:
+    """What waits cannot be read any more."""
+    connection.execute("UPDATE outbox SET body = '{}'")
+
+
 def now() -> float:
     return asyncio.get_running_loop().time()
 
@@ -345,6 +350,49 @@ async def test_a_dead_opening_is_told_anew_after_a_quarter_of_an_hour(office: Of
 
     assert office.script.story() == ["opening"]
     assert await office.story() == ["state", "put", "dead", "nothing", "put", "delivered"]
+
+
+async def test_an_opening_that_cannot_be_read_is_told_anew(office: Office):
+    """What cannot be read is buried with one line of log and one count, others go on, and its alert is told anew."""
+    alert = firing()
+    assert await decide(office, alert) == ["opening"]
+    await office.database.run(spoil)
+    with capture_logs() as logs:
+        async with office.open():
+            await office.put(message(OPENING, "b"))
+            await asyncio.sleep(120)
+            (letter,) = await office.database.run(outbox.dead)
+            assert (letter.reason, letter.maybe, letter.attempts) == ("unreadable", False, 0)
+            record = office.book.record(alert.fingerprint, "hook")
+            assert record is not None
+            assert (record.open, record.failed) == (False, True)
+            assert await decide(office, alert) == []
+            await asyncio.sleep(900)
+            assert await decide(office, alert) == ["opening"]
+            await asyncio.sleep(1)
+
+    assert office.script.story() == ["opening", "opening"]
+    assert [entry["channel"] for entry in logs if entry["event"] == "notification.unreadable"] == ["hook"]
+    assert office.total("sidecar_notifications_total")["hook", "failed"] == 1
+    assert office.total("sidecar_notification_failures_total") == {}
+
+
+async def test_what_cannot_be_read_says_nothing_about_its_channel(office: Office):
+    """A burial does not make a channel that is down look up, nor does the message wait for ever if it is too old."""
+    office.script.always = REFUSED
+    async with office.open():
+        await office.put(*(message(OPENING, f"c{n}") for n in range(6)))
+        await asyncio.sleep(400)
+        assert office.delivery.paces["hook"].open
+        await office.put(message(RESOLVE))
+        await office.database.run(spoil)
+        await asyncio.sleep(61)
+        assert office.delivery.paces["hook"].open
+        await office.database.run(soon)
+        await asyncio.sleep(300)
+
+    assert {letter.reason for letter in await office.database.run(outbox.dead)} == {"unreadable"}
+    assert office.total("sidecar_notifications_total")["hook", "lost"] == 1
 
 
 async def test_a_message_that_is_too_old_is_dead(office: Office):
