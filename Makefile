@@ -39,7 +39,7 @@ bench: $(STAMP) ## Speed, as ratios to peers in the same run
 	$(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(STAMP) ## A hundred kills instead of five
-	SIDECAR_KILLS=100 $(BIN)/pytest -n 0 --timeout 3600 tests/integration/test_kill.py
+	SIDECAR_KILLS=$${SIDECAR_KILLS:-100} $(BIN)/pytest -n 0 --timeout 3600 tests/integration/test_kill.py
 
 docs: $(STAMP) ## Write docs/reference.md from the code
 	$(BIN)/python docs/generate.py
