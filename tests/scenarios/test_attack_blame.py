@@ -11,7 +11,7 @@ from aiohttp import web
 from sidecar.testing import Wire
 from tests.scenarios.attacks import HardWorld, check
 
-ERRORS: Final = {401: "authentication_error", 404: "not_found_error", 529: "overloaded_error"}
+ERRORS: Final = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
 LISTED: Final = {"type": "model", "id": "claude-x", "display_name": "X", "created_at": "2025-01-01T00:00:00Z"}
 
 
@@ -80,7 +80,48 @@ async def test_an_outage_after_a_refused_key_is_an_outage(world: ClaudeWorld):
     await asyncio.sleep(600)
 
     told = [name for kind, name in world.names() if kind == "opening"]
-    assert sorted(told) == ["ClaudeAuthFailing", "ClaudeDown", "ClaudeOverloaded"]
+    assert told == ["ClaudeAuthFailing", "ClaudeDown"]
+
+
+async def test_another_reason_is_no_recovery(world: ClaudeWorld):
+    """A check that stays down for another reason has not recovered: the old page is closed by the name of the new."""
+    await world.start(world.claude())
+    await asyncio.sleep(60.3)
+    for status in (529, 401, 200):
+        world.status = status
+        await asyncio.sleep(300)
+
+    assert sorted(world.names()[1:3]) == [("opening", "ClaudeAuthFailing"), ("resolve", "ClaudeDown")]
+    assert (world.names()[0], *world.names()[3:]) == (("opening", "ClaudeDown"), ("resolve", "ClaudeAuthFailing"))
+    ends = [alert for heard in world.heard if heard.kind == "resolve" for alert in heard.body["alerts"]]
+    assert [(end["endReason"], end["replacedBy"]) for end in ends] == [
+        ("replaced", "ClaudeAuthFailing"),
+        ("recovered", ""),
+    ]
+
+
+async def test_our_own_limit_is_no_outage(world: ClaudeWorld):
+    """A check that is down for a rate limit is one page about the limit, and Claude is not said to be down."""
+    await world.start(world.claude())
+    await asyncio.sleep(60.3)
+    world.status = 429
+    await asyncio.sleep(1500)
+    world.status = 200
+    await asyncio.sleep(1500)
+
+    assert world.names() == [("opening", "ClaudeRateLimited"), ("resolve", "ClaudeRateLimited")]
+
+
+async def test_one_outage_is_told_once(world: ClaudeWorld):
+    """An outage is one page and one resolve: its single failures are not told as well, neither then nor later."""
+    await world.start(world.claude())
+    await asyncio.sleep(60.3)
+    world.status = 529
+    await asyncio.sleep(1500)
+    world.status = 200
+    await asyncio.sleep(1500)
+
+    assert world.names() == [("opening", "ClaudeDown"), ("resolve", "ClaudeDown")]
 
 
 async def test_a_check_that_is_probed_seldom_does_not_change_its_mind(world: ClaudeWorld):

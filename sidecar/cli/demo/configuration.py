@@ -76,10 +76,6 @@ rules:                      # the shipped packs; nothing is forked, only what is
     override:
       ClaudeDown: {cooldown: 5s}                # 5m in real life: how soon it may page again
   - pack: errors
-    override:
-      ClaudeOverloaded: {enabled: false}        # these look back ten minutes, longer than the demo lasts
-      ClaudeServerErrors: {enabled: false}
-      ClaudeStreamBroken: {enabled: false}
   - pack: latency
   - pack: sidecar
 """)
