@@ -91,6 +91,7 @@ class Database:
             return
         now = self._clock.time()
         try:
+            files.make_place(self.path)
             self._file_lock = FileLock.take(self.path, now)
             self._connection = files.open_file(self.path, now)
         except (sqlite3.Error, OSError) as exc:

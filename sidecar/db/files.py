@@ -24,6 +24,12 @@ def in_memory() -> sqlite3.Connection:
     return connection
 
 
+def make_place(path: Path) -> None:
+    """The folder of the file at *path*, and the file, which is nobody else's to read; OSError when that cannot be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+
+
 def open_file(path: Path, now: float) -> sqlite3.Connection:
     """The tables in the file at *path*; a broken one is moved aside. sqlite3.Error or OSError when it cannot be."""
     try:

@@ -454,3 +454,13 @@ async def test_a_folder_that_cannot_be_written():
         assert said(run(path, "read-only")) == [False, ["new", "old"]]
 
         folder.chmod(0o755)
+
+
+async def test_the_folder_is_made_and_the_file_is_ours_alone(tmp_path, clock):
+    """A folder that is not there is made; what was told is for nobody else to read."""
+    path = tmp_path / "var" / "lib" / "sidecar.db"
+
+    async with Database(path, clock) as database:
+        assert database.writable
+
+    assert path.stat().st_mode & 0o077 == 0
