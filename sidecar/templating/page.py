@@ -18,6 +18,8 @@ COLOURS: Final = {
 
 _FONT: Final = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;font-size:15px;line-height:1.45"
 
+_UNBROKEN: Final = len("Last failed probe")
+
 
 def page(message: Message) -> str:
     """*message* as an HTML document that is well-formed XML, too."""
@@ -68,5 +70,9 @@ def _item(item: Item, message: Message) -> Iterator[str]:
 
 def _row(name: str, value: str) -> str:
     cell = "padding:2px 14px 2px 0;vertical-align:top"
-    heading = f'<th scope="row" style="{cell};text-align:left;color:#5f6368;font-weight:normal">{escape(name)}</th>'
-    return f'<tr>{heading}<td style="{cell}">{value}</td></tr>'
+    # Our own names stay on one line beside a long value; what somebody else named may be too long for a phone.
+    wrap = ";white-space:nowrap" if len(name) <= _UNBROKEN else ""
+    style = f"{cell};text-align:left;color:#5f6368;font-weight:normal{wrap}"
+    # A request id is one long word; unbroken, it would be wider than a phone.
+    told = f'<td style="{cell};overflow-wrap:anywhere">{value}</td>'
+    return f'<tr><th scope="row" style="{style}">{escape(name)}</th>{told}</tr>'
