@@ -16,6 +16,7 @@ from sidecar.alerts.timeline import Entry, Event
 from sidecar.db import history, records, unreadable
 from sidecar.db.codec import dump_notification, load_notification
 from sidecar.db.joining import behind_opening, join
+from sidecar.db.stepping import moved
 from sidecar.model.notifications import Notification, NotifyKind, Told, notification_id
 
 MAX_AGE: Final = 86400.0
@@ -146,6 +147,18 @@ def bury(
         _drop_resolves(connection, row, now)
     _delete(connection, row.seq)
     records.save(connection, changed)
+
+
+def step(connection: sqlite3.Connection, seconds: float) -> None:
+    """The clock was set back by *seconds*, a negative number: what waits keeps its age and its id.
+
+    Records move by the same, in the same transaction: by `opened_at` a message finds its record.
+    """
+    for row in waiting(connection):
+        if not row.error:
+            body = dump_notification(moved(row.notification, seconds))
+            connection.execute("UPDATE outbox SET body = ? WHERE seq = ?", (body, row.seq))
+    connection.execute("UPDATE outbox SET waiting_since = waiting_since + ?1, expires_at = expires_at + ?1", (seconds,))
 
 
 def get(connection: sqlite3.Connection, id_: str) -> Row | None:

@@ -20,8 +20,13 @@ class State:
     clean: bool = False  # it ended on purpose
 
 
-def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn) -> frozenset[Key]:
-    """Write alerts, records, messages and timeline at once; returns those of `turn.obsolete` that are gone."""
+def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn, stepped: float = 0.0) -> frozenset[Key]:
+    """Write alerts, records, messages and timeline at once; returns those of `turn.obsolete` that are gone.
+
+    *stepped*: by so many seconds, a negative number, the clock was set back since the last commit.
+    """
+    if stepped:
+        outbox.step(connection, stepped)  # what is put below has the new time already
     alerts.save(connection, unsaved.alerts, unsaved.gone)
     records.save(connection, turn.records)
     history.add(connection, turn.timeline)

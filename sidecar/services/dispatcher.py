@@ -1,11 +1,14 @@
 """Decides what channels are told, writes it down, and only then hands it on."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import structlog
 
-from sidecar.alerts.book import AlertBook
+from sidecar.alerts.book import AlertBook, Unsaved
+from sidecar.alerts.decisions import Turn
 from sidecar.alerts.facts import Circumstances
 from sidecar.alerts.record import Key
 from sidecar.alerts.timeline import Event
@@ -17,6 +20,8 @@ from sidecar.rules.lifecycle import SETTLING
 from sidecar.services.start import Start
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _EVENTS = {
     NotifyKind.OPENING: "alert.opened",
@@ -41,30 +46,31 @@ class Dispatcher:
         self._start = start
         self._wake = wake
         self._first = True
-        self._stepped = False
+        self._stepped = 0.0
 
     def step(self, seconds: float) -> None:
-        """The clock went back by *seconds*, a negative number: what was told keeps its age, here and in the file."""
-        self._book.step(seconds)
-        self._stepped = True
+        """The clock went back by *seconds*, a negative number: what was told, or waits to be, keeps its age.
+
+        The next turn moves book and file at once: a message that dies in between must find its record.
+        """
+        self._stepped += seconds
 
     async def announce(self, now: float, results: Sequence[Result]) -> float | None:
         """Take in what the rules came to, decide, commit; returns when there is something to decide next."""
         rules = {result.key for result in results}
         everything = self._start.evaluated(rules, now) or self._first
         async with self._database.lock:
+            stepped, self._stepped = self._stepped, 0.0
+            if stepped:
+                self._book.step(stepped)
             self._book.touch(self._judged(results))
             if rules:
                 self._book.update((alert for result in results for alert in result.alerts), now, rules)
             found = turn(self._book, self._around, now, None if everything else ())
-            if self._stepped:
+            if stepped:
                 found = replace(found, records=(*self._book.records(), *found.records))  # the latter win
-            unsaved = self._book.unsaved
-            dropped: Collection[Key] = ()
-            if found or unsaved.alerts or unsaved.gone:
-                dropped = await self._database.run(state.commit, unsaved, found)
-            self._book.apply(found, dropped)
-        self._first = self._stepped = False
+            await _to_the_end(self._make_so(self._book.unsaved, found, stepped))
+        self._first = False
         for notification in found.notifications:
             for told in notification.alerts:
                 log.info(
@@ -81,6 +87,13 @@ class Dispatcher:
             self._wake()
         return found.due
 
+    async def _make_so(self, unsaved: Unsaved, found: Turn, stepped: float) -> None:
+        """Write what was decided, and only then believe it."""
+        dropped: Collection[Key] = ()
+        if found or stepped or unsaved.alerts or unsaved.gone:
+            dropped = await self._database.run(state.commit, unsaved, found, stepped)
+        self._book.apply(found, dropped)
+
     def _judged(self, results: Sequence[Result]) -> Iterator[str]:
         """Fingerprints of alerts from before a restart that *results* are the first to judge: their mute is over."""
         for result in results:
@@ -88,3 +101,21 @@ class Dispatcher:
                 before = self._book.alert(alert.fingerprint)
                 if before is not None and before.note == SETTLING != alert.note:
                     yield alert.fingerprint
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """What *work* returns; a cancellation is raised when it is done, and not in its midst.
+
+    A book that does not know what was committed would be wrong about what the last deliveries come to.
+    """
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])  # which, unlike awaiting the task, leaves it alone when cancelled
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+    result = task.result()
+    if cancelled is not None:
+        raise cancelled
+    return result

@@ -284,6 +284,52 @@ def test_messages_grow_too_old(connection, notification, lifetime):
     assert outbox.expired(connection, "other", NOON + lifetime) == ()
 
 
+def test_a_clock_that_is_set_back(connection):
+    """What waits keeps its age, its id and its place; its alerts move as those do that the rules hold."""
+    put = [message(OPENING, "a", flips=1), message(REMINDER, "b", n=2, expires_at=NOON + 3600)]
+    outbox.put(connection, put)
+    outbox.begin(connection, put[0].id)
+
+    outbox.step(connection, -7200)
+
+    opening, reminder = outbox.waiting(connection)
+    assert (opening.id, reminder.id) == (put[0].id, put[1].id)
+    assert (opening.maybe, opening.attempts) == (True, 1)
+    (told,) = opening.notification.alerts
+    before = put[0].alerts[0]
+    assert told == replace(before, opened_at=NOON - 7200, alert=told.alert)
+    assert told.alert == replace(before.alert, active_at=NOON - 7210, fired_at=NOON - 7200)
+    assert (opening.notification.created_at, opening.waiting_since) == (NOON - 7200, NOON - 7200)
+    assert opening.expires_at == NOON - 7200 + outbox.MAX_AGE
+    assert reminder.expires_at == reminder.notification.expires_at == NOON - 3600
+
+
+def test_a_row_that_cannot_be_read_on_a_clock_that_is_set_back(connection):
+    """What is known of a row that cannot be read moves too."""
+    outbox.put(connection, [message(OPENING)])
+    connection.execute("UPDATE outbox SET body = '{}'")
+
+    outbox.step(connection, -7200)
+
+    (row,) = outbox.waiting(connection)
+    assert (row.waiting_since, row.expires_at) == (NOON - 7200, NOON - 7200 + outbox.MAX_AGE)
+
+
+def test_a_dead_opening_takes_its_resolve_along_after_a_step(connection):
+    """A resolve that was put after the clock was set back belongs to the opening before."""
+    opening = message(OPENING)
+    outbox.put(connection, [opening])
+    outbox.begin(connection, opening.id)
+    outbox.step(connection, -3600)
+    outbox.put(connection, [message(RESOLVE, at=NOON - 3500, opened_at=NOON - 3600)])
+    row = outbox.get(connection, opening.id)
+    assert row is not None
+
+    outbox.bury(connection, row, NOON - 3400, "400", maybe=False)
+
+    assert outbox.waiting(connection) == ()
+
+
 def test_depths(connection):
     """How much waits is known for each channel, also for one that is not configured any more."""
     outbox.put(connection, [message(OPENING, "a"), message(OPENING, "b", at=NOON + 5), message(OPENING, channel="old")])

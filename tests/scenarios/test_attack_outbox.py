@@ -10,7 +10,7 @@ import pytest
 
 from sidecar.db import outbox
 from sidecar.testing import Wire
-from tests.scenarios.attacks import HardWorld
+from tests.scenarios.attacks import HardWorld, step_wall
 
 GARBAGE = "INSERT INTO outbox (id, channel, kind, body, waiting_since, expires_at) VALUES (?, ?, ?, ?, 0, 9e12)"
 
@@ -59,3 +59,18 @@ async def test_a_file_full_of_what_cannot_be_read(world: HardWorld):
 
     assert world.story() == ["opening"], "nothing is known, so the outage is told anew"
     assert [letter.reason for letter in await app.database.run(outbox.dead)] == ["unreadable"]
+
+
+async def test_an_opening_that_dies_after_the_clock_was_set_back(world: HardWorld):
+    """An opening that waits while the clock is set back, and is refused for good after that, is told anew."""
+    await world.start()
+    await asyncio.sleep(60.3)
+    world.hook_status, world.status = 503, 503
+    await asyncio.sleep(30)
+    step_wall(-3600)
+    world.hook_status = 400
+    await asyncio.sleep(300)
+    world.hook_status = 200
+    await asyncio.sleep(1800)
+
+    assert world.story() == ["opening"]

@@ -395,6 +395,24 @@ async def test_what_cannot_be_read_says_nothing_about_its_channel(office: Office
     assert office.total("sidecar_notifications_total")["hook", "lost"] == 1
 
 
+async def test_an_opening_that_is_refused_after_a_step_back(office: Office):
+    """A refusal that comes when the clock was set back during the attempt is still that of the opening."""
+    office.script.answers = [after(5, FORBIDDEN)]
+    alert = firing()
+    async with office.open():
+        assert await decide(office, alert) == ["opening"]
+        await asyncio.sleep(1)
+        async with office.database.lock:
+            moved = office.book.step(-3600)
+            await office.database.run(outbox.step, -3600)
+            await office.database.run(records.save, moved)
+        await asyncio.sleep(10)
+
+    record = office.book.record(alert.fingerprint, "hook")
+    assert record is not None
+    assert (record.open, record.failed) == (False, True)
+
+
 async def test_a_message_that_is_too_old_is_dead(office: Office):
     """After a day an opening is given up, and decided anew if it still fires."""
     office.script.always = REFUSED
