@@ -87,13 +87,23 @@ RULE_MISSED = _counter(
     "sidecar_rule_group_iterations_missed_total", "Turns of a rule group that were missed, by group."
 )
 RULE_DURATION = _gauge("sidecar_rule_group_last_duration_seconds", "How long the last turn of a rule group took.")
-NOTIFICATIONS = _counter("sidecar_notifications_total", "Deliveries by channel and result (delivered, failed, lost).")
+NOTIFICATIONS = _counter(
+    "sidecar_notifications_total",
+    "What became of messages, by channel and result: delivered, failed (an opening or reminder was given up), "
+    "lost (a resolve was), unserved (any that grew too old for a channel that had left the configuration).",
+)
 NOTIFICATION_FAILURES = _counter("sidecar_notification_failures_total", "Failed attempts by channel and reason.")
 NOTIFICATION_LATENCY = Family(
     "sidecar_notification_latency_seconds", Kind.HISTOGRAM, "From the putting of a message to its delivery.", DURATIONS
 )
-OUTBOX_DEPTH = _gauge("sidecar_outbox_depth", "Messages waiting, by channel.")
-OUTBOX_AGE = _gauge("sidecar_outbox_oldest_age_seconds", "Age of the oldest message waiting, by channel.")
+OUTBOX_DEPTH = _gauge("sidecar_outbox_depth", "Messages waiting, by channel of the configuration.")
+OUTBOX_AGE = _gauge(
+    "sidecar_outbox_oldest_age_seconds", "Age of the oldest message waiting, by channel of the configuration."
+)
+OUTBOX_UNSERVED = _gauge(
+    "sidecar_outbox_unserved",
+    "Messages waiting for a channel that left the configuration, by channel; they go when it returns within a day.",
+)
 DATABASE_WRITABLE = _gauge("sidecar_database_writable", "Whether what is decided is also remembered on disk (1).")
 PROBES_MISSED = _counter("sidecar_probes_missed_total", "Probes that could not start in time, by check.")
 CLOCK_STEPS = _counter("sidecar_clock_steps_total", "Jumps of the machine's clock, by direction.")

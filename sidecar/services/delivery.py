@@ -18,6 +18,7 @@ from sidecar.model.families import (
     NOTIFICATIONS,
     OUTBOX_AGE,
     OUTBOX_DEPTH,
+    OUTBOX_UNSERVED,
 )
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification, NotifyKind
@@ -43,6 +44,7 @@ class Result(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"  # an opening or reminder that is not tried any more
     LOST = "lost"  # a resolve that is not: the channel goes on believing that something fires
+    UNSERVED = "unserved"  # any that is not, because somebody took its channel out of the configuration
 
 
 class OnDead(Protocol):
@@ -112,7 +114,12 @@ class Delivery:
         When cancelled, running attempts get a few seconds to end; one that is cut off stays `maybe`.
         """
         self._stopping = False
-        results = [Labels(channel=name, result=result.value) for name in self._channels for result in Result]
+        results = [
+            Labels(channel=name, result=result.value)
+            for name in self._channels
+            for result in Result
+            if result is not Result.UNSERVED
+        ]
         self._count(*(Update(NOTIFICATIONS, 0.0, labels) for labels in results))
         watch = asyncio.create_task(self._watch())
         workers = [asyncio.create_task(self._serve(channel)) for channel in self._channels.values()]
@@ -244,7 +251,8 @@ class Delivery:
                 elif row.partly:
                     await self._finish(row, now, "given up for the other recipients")
                 else:
-                    log.error("notification.expired", channel=channel, id=row.id, attempts=row.attempts)
+                    expired = log.error if channel in self._channels else log.warning
+                    expired("notification.expired", channel=channel, id=row.id, attempts=row.attempts)
                     await self._bury(row, now, TOO_OLD, maybe=row.maybe)
 
     async def _give_up(self, id_: str, reason: str, *, maybe: bool) -> None:
@@ -262,18 +270,26 @@ class Delivery:
             log.error("notification.unreadable", channel=notification.channel, id=row.id, kind=kind, error=row.error)
         changed = tuple(self._on_dead(notification, maybe=maybe))
         await self._database.run(outbox.bury, row, now, reason, maybe=maybe, changed=changed)
-        ends = notification.kind in (NotifyKind.RESOLVE, NotifyKind.CLOSED)
-        result = Result.LOST if ends else Result.FAILED
+        if notification.channel not in self._channels:
+            result = Result.UNSERVED  # nobody is to be woken for what somebody decided
+        elif notification.kind in (NotifyKind.RESOLVE, NotifyKind.CLOSED):
+            result = Result.LOST
+        else:
+            result = Result.FAILED
         self._count(Update(NOTIFICATIONS, 1.0, Labels(channel=notification.channel, result=result.value)))
 
     async def _report(self) -> None:
         depths = await self._database.run(outbox.depths)
         now = self._clock.time()
         updates = []
-        for name in sorted(self._channels.keys() | depths.keys()):
+        for name in sorted(self._channels):
             depth, labels = depths.get(name), Labels(channel=name)
             updates.append(Update(OUTBOX_DEPTH, depth.rows if depth else 0, labels))
             updates.append(Update(OUTBOX_AGE, max(0.0, now - depth.since) if depth else 0.0, labels))
+        updates += [
+            Update(OUTBOX_UNSERVED, depths[name].rows, Labels(channel=name))
+            for name in sorted(depths.keys() - self._channels.keys())
+        ]
         self._emit(Batch(SOURCE, now, tuple(updates), write=False, whole=True))
 
     def _count(self, *updates: Update) -> None:

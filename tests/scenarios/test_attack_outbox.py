@@ -74,3 +74,26 @@ async def test_an_opening_that_dies_after_the_clock_was_set_back(world: HardWorl
     await asyncio.sleep(1800)
 
     assert world.story() == ["opening"]
+
+
+async def test_a_channel_that_left_with_a_message_owed(world: HardWorld):
+    """Nobody is paged for what waits for a channel that was taken out of the configuration, not even when it dies."""
+    channels = [{"type": "webhook", "name": name, "url": f"http://hook/{name}"} for name in ("old", "hook")]
+    await world.start(world.shipped(channels=channels))
+    await asyncio.sleep(60.3)
+    world.status = 503
+    await asyncio.sleep(60)
+    assert world.names() == [("opening", "GatewayDown")] * 2
+    await world.kill()
+
+    app = await world.start(world.shipped(channels=channels[1:]))
+    await asyncio.sleep(60)
+    world.status = 200
+    await asyncio.sleep(3600)
+    assert world.names()[2:] == [("resolve", "GatewayDown")]
+    assert await app.database.run(outbox.depths), "it is owed still"
+    await app.database.run(execute, "UPDATE outbox SET expires_at = 0")
+    await asyncio.sleep(3600)
+
+    assert world.names()[2:] == [("resolve", "GatewayDown")]
+    assert await app.database.run(outbox.depths) == {}

@@ -450,7 +450,9 @@ async def test_a_channel_that_left_keeps_its_messages_for_a_day(database, clock)
     without = Office(database, clock)
     async with without.open():
         await asyncio.sleep(600)
-        assert without.total("sidecar_outbox_depth")["old",] > 0
+        assert without.total("sidecar_outbox_unserved")["old",] > 0
+        for name in ("sidecar_outbox_depth", "sidecar_outbox_oldest_age_seconds"):
+            assert set(without.total(name)) == {("hook",)}, "nobody is paged for what somebody decided"
     again = Office(database, clock, {"old": Script()})
     async with again.open():
         await asyncio.sleep(1)
@@ -461,7 +463,9 @@ async def test_a_channel_that_left_keeps_its_messages_for_a_day(database, clock)
     async with without.open():
         await asyncio.sleep(60)
     assert await database.run(outbox.waiting) == ()
-    assert without.total("sidecar_notifications_total")["old", "lost"] == 1
+    counted = without.total("sidecar_notifications_total")
+    assert {key: value for key, value in counted.items() if value} == {("old", "unserved"): 1}
+    assert not [update for update in without.emitted[-1].updates if update.family.name == "sidecar_outbox_unserved"]
 
 
 async def test_an_attempt_without_an_answer_is_repeated_with_its_id(office: Office):
