@@ -12,7 +12,7 @@ from sidecar.alerts.timeline import Event
 from sidecar.alerts.turn import Group, turn
 from sidecar.model.alerts import EndReason, RuleKey
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import NotifyKind
+from sidecar.model.notifications import Notification, NotifyKind
 from tests.alerts.examples import NOON, RULE, Listener, around, ended, firing, pending
 
 A = firing("a").fingerprint
@@ -85,7 +85,7 @@ def test_a_message_carries_what_speaks_for_the_alert():
     said = ["auth: invalid x-api-key", "timeout", "recovering"]
     daemon = Daemon(replace(around(Policy(repeat=600)), evidence_of=lambda alert: said[0] + alert.labels["check"]))
     plain = Daemon(around(Policy(repeat=600)))
-    heard = []
+    heard: list[Notification] = []
     for now, alert in ((NOON, firing()), (NOON + 600, firing()), (NOON + 700, ended(at=NOON + 700))):
         daemon.turn(now, alert)
         plain.turn(now, alert)

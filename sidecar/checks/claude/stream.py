@@ -124,7 +124,7 @@ class _Reading:
                 return f"the stream sent no byte for {show(self._check.stall_after)}, {so_far}"
             case ErrorType.PING_ONLY:
                 waited = self._ctx.clock.monotonic() - self._sent_at
-                return f"the stream is alive, but brought no content within {show(waited)}: {seen.pings} pings"
+                return f"the stream is alive, but brought no content within {show(round(waited))}: {seen.pings} pings"
             case _:
                 return f"the stream had not ended within {show(self._check.timeout)}, {so_far}"
 
