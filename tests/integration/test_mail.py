@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 
@@ -87,7 +87,8 @@ async def serving(server: Server, *, tls=None, starttls=None, **options) -> Asyn
         listener.close()
         for one in protocols:
             if isinstance(one.transport, asyncio.Transport):
-                one.transport.abort()
+                with suppress(AttributeError):  # Python 3.11.2 stumbles over TLS that is closed already
+                    one.transport.abort()
         await listener.wait_closed()
 
 
