@@ -79,6 +79,9 @@ class World:
 
     # What may happen.
 
+    def __del__(self) -> None:
+        self.connection.close()
+
     def fire(self, check: str) -> None:
         if not self._fires(check):
             self.alerts[check] = firing(check, self.now)

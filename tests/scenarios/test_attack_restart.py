@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -256,11 +257,10 @@ async def test_what_is_known_can_be_written_anew(world: HardWorld):
     await asyncio.sleep(60.3)
     world.status = 503
     await asyncio.sleep(60)
-    memory = files.in_memory()
+    with closing(files.in_memory()) as memory:
+        app.database.rebuild(memory)
 
-    app.database.rebuild(memory)
-
-    saved = state.load(memory)
+        saved = state.load(memory)
     assert [alert.firing for alert in saved.alerts] == [True]
     assert [record.open for record in saved.records] == [True]
 
