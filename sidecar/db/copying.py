@@ -40,9 +40,9 @@ def to_file(memory: sqlite3.Connection, file: sqlite3.Connection, last: int, *, 
             _copy(memory, file, table, shift=shift if table in kept else 0)
         columns = [name for name in _columns(memory, "timeline") if name != "seq"]
         names = ", ".join(columns)
-        rows = memory.execute(f"SELECT {names} FROM timeline WHERE seq > ? ORDER BY seq", (last,))  # noqa: S608
+        rows = memory.execute(f"SELECT {names} FROM timeline WHERE seq > ? ORDER BY seq", (last,))  # noqa: S608 -- ours
         marks = ", ".join("?" * len(columns))
-        file.executemany(f"INSERT INTO timeline ({names}) VALUES ({marks})", rows.fetchall())  # noqa: S608
+        file.executemany(f"INSERT INTO timeline ({names}) VALUES ({marks})", rows.fetchall())  # noqa: S608 -- ours
         file.execute("COMMIT")
     except BaseException:
         if file.in_transaction:
@@ -62,12 +62,12 @@ def _try(source: sqlite3.Connection, target: sqlite3.Connection, table: str, whi
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, which: str = "", shift: int = 0) -> None:
     """Copy rows; *shift* is added to each `seq`, behind the rows that are there already."""
     columns = _columns(target, table)
-    rows = source.execute(f"SELECT {', '.join(columns)} FROM {table} {which}").fetchall()  # noqa: S608
+    rows = source.execute(f"SELECT {', '.join(columns)} FROM {table} {which}").fetchall()  # noqa: S608 -- ours
     if shift and "seq" in columns:
         at = columns.index("seq")
         rows = [(*row[:at], row[at] + shift, *row[at + 1 :]) for row in rows]
     marks = ", ".join("?" * len(columns))
-    target.executemany(f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
+    target.executemany(f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608 -- ours
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:

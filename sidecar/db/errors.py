@@ -14,7 +14,7 @@ class DatabaseInUse(DatabaseError):  # noqa: N818 -- a state of affairs, like No
     """Another daemon has the file."""
 
 
-class NewerDatabase(DatabaseError):  # noqa: N818
+class NewerDatabase(DatabaseError):  # noqa: N818 -- a state of the file
     """A newer release wrote the file."""
 
 
