@@ -1,6 +1,7 @@
 """What a check is. Each module of this package is a type; adding one is one file and one test."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from ipaddress import ip_address
 from typing import Literal, Protocol
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sidecar.clock import Clock
 from sidecar.model.durations import Duration
 from sidecar.model.errors import SidecarError
+from sidecar.model.heartbeats import Heard
 from sidecar.model.samples import Family
 from sidecar.outbound import Outbound
 
@@ -28,13 +30,29 @@ class CheckFailed(SidecarError):  # noqa: N818 -- a failed probe is a result, no
         self.message = message
 
 
+class CheckUnknown(SidecarError):  # noqa: N818 -- as CheckFailed
+    """A probe that came to no verdict, and so speaks neither for nor against: the check becomes unknown.
+
+    `reason` is one word of a closed list, such as offline or waiting; `message` says what would have to happen.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
 class ProbeContext(Protocol):
-    """The other end of a probe: clock, wire, and where measurements go."""
+    """The other end of a probe: clock, wire, what was heard, and where measurements go."""
 
     @property
     def clock(self) -> Clock: ...
     @property
     def outbound(self) -> Outbound: ...
+    @property
+    def heard(self) -> Heard:
+        """What called in under the check's name: for checks that wait instead of asking."""
+        ...
 
     def record(self, family: Family, value: float, /, **labels: str) -> None:
         """Measure: set a gauge, add to a counter or observe in a histogram. The check's own labels are added."""
@@ -44,6 +62,9 @@ class ProbeContext(Protocol):
 
     def note(self, **facts: str | float) -> None:
         """Evidence for the person who reads about this probe: status, request id, model. Never a label."""
+
+    def saw(self, headers: Mapping[str, str], body: bytes) -> None:
+        """What the peer answered. A failed probe keeps it as evidence: headers and the first 2 KiB, redacted."""
 
     def timed(self, name: str) -> AbstractContextManager[None]:
         """Measure the phase *name* around a block."""

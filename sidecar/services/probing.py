@@ -1,7 +1,7 @@
 """One probe: bounded, measured, and put into words that the store takes."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -21,21 +21,26 @@ from sidecar.model.families import (
     PROBE_SUCCESS,
     PROBES_MISSED,
 )
+from sidecar.model.heartbeats import Heard
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Family, Update
 from sidecar.outbound import Outbound
 
 log = structlog.get_logger(__name__)
 
+_KEPT: Final = 2048  # bytes of an answer's body
 _CRASH: Final = "internal"  # the error_type of a plug-in that crashed
 
 
 class Recording:
     """The other end of one probe: keeps what the check measures. Fits `sidecar.checks.ProbeContext`."""
 
-    def __init__(self, clock: Clock, outbound: Outbound) -> None:
+    def __init__(self, clock: Clock, outbound: Outbound, heard: Heard = Heard()) -> None:  # noqa: B008 -- frozen
         self.clock = clock
         self.outbound = outbound
+        self.heard = heard
+        self.headers: Mapping[str, str] = {}
+        self.body = b""
         self.updates: list[Update] = []
         self.notes: dict[str, str | float] = {}
 
@@ -50,6 +55,10 @@ class Recording:
     def note(self, **facts: str | float) -> None:
         """Evidence; never a label."""
         self.notes |= facts
+
+    def saw(self, headers: Mapping[str, str], body: bytes) -> None:
+        """What the peer answered."""
+        self.headers, self.body = dict(headers), body[:_KEPT]
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
