@@ -5,7 +5,8 @@ always text. Files are bounded in size, depth and what their aliases expand to.
 """
 
 from sidecar.yamlfile.document import Document, join
+from sidecar.yamlfile.merging import merge
 from sidecar.yamlfile.mistakes import mistakes_of
 from sidecar.yamlfile.reader import MAX_BYTES, MAX_DEPTH, MAX_NODES, load
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "Document", "join", "load", "mistakes_of"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "Document", "join", "load", "merge", "mistakes_of"]

@@ -84,7 +84,7 @@ def _mistake(
         message = _out_of_bounds(details, written_as_text=path in document.lines and document.text(path) is None)
     else:
         message = _message(details, secret=secret, known=_known(model, loc[:-1]) if model else ())
-    return Mistake(document.file, document.line(path), path, message)
+    return Mistake(document.file_of(path), document.line(path), path, message)
 
 
 def _message(details: Any, *, secret: bool, known: Sequence[str]) -> str:

@@ -1,137 +1,37 @@
-"""The configuration: what is in the file, the environment and the flags, checked all at once."""
+"""The configuration: what is in the files, the environment and the flags, checked all at once."""
 
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsError
 
 from sidecar import plugins
 from sidecar.channels import Channel
 from sidecar.checks import Check
-from sidecar.model.durations import Duration
+from sidecar.config import including
+from sidecar.config.files import Disk, Files, packs
+from sidecar.config.settings import PREFIX, RulesEntry, Settings
 from sidecar.model.errors import ConfigError, Mistake
 from sidecar.rules.compiled import RuleSet
 from sidecar.rules.files import Source, load_rules
-from sidecar.rules.model import Override
-from sidecar.secrets import Secret
-from sidecar.services import addresses
 from sidecar.yamlfile import Document, join, load, mistakes_of
 
 M = TypeVar("M", bound=BaseModel)
 
-RESERVED_LABELS = frozenset(
+RESERVED_LABELS: Final = frozenset(
     {"check", "type", "target", "critical", "pod", "instance", "job", "le", "quantile", "window", "phase", "source"}
 )
-_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 # A single `$$` is left alone: passwords and regular expressions hold some.
-_VARIABLE = re.compile(r"\$\$(?=\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<odd>\$\{)")
-_PREFIX = "SIDECAR_"
-_LONGEST = 16 * 1024 * 1024  # bytes that are read of a file, since a device has no end; far less is refused as too long
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise ValueError(f"got {name!r}, expected a time zone such as 'Europe/Berlin' or 'UTC'") from exc
-    return name
-
-
-def _address(text: str) -> str:
-    if text:
-        addresses.parse(text)
-    return text
-
-
-def _web_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if text and (not usable or parts.username or parts.password or parts.query or parts.fragment):
-        raise ValueError(
-            "expected an address for messages to link to, such as https://sidecar.example, and no password"
-        )
-    return text
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class HttpSettings(_Part):
-    """Where the daemon listens."""
-
-    listen: Annotated[str, Field(min_length=1), AfterValidator(_address)] = Field(
-        "127.0.0.1:9797", description="Address of everything; a host:port, or a path for a Unix socket."
-    )
-    token: Secret | None = Field(None, description="Bearer token; needed when `listen` is not loopback.")
-    public: Annotated[str, AfterValidator(_address)] = Field(
-        "", description="Address of /metrics and /health alone, which may be bound wide; off when empty."
-    )
-
-    @model_validator(mode="after")
-    def _is_guarded(self) -> "HttpSettings":
-        addresses.guarded(self.listen, token=self.token is not None)
-        return self
-
-
-class LogSettings(_Part):
-    """What the daemon says of itself, on standard error."""
-
-    level: str = Field("info", description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")
-    format: str = Field(
-        "auto", description="json, console, or auto: console on a terminal.", pattern="^(auto|json|console)$"
-    )
-
-
-class RulesEntry(_Part):
-    """Rules to evaluate: a shipped pack by name or a file by path, with what is different here."""
-
-    pack: str = Field("", description="Name of a shipped pack: availability, errors, latency, sidecar.")
-    file: str = Field("", description="Path or glob of a rule file, from the configuration's folder.")
-    override: dict[str, Override] = Field(default_factory=dict, description="Per rule: what is different here.")
-
-
-class Settings(BaseSettings):
-    """The file's top level. Flags win over SIDECAR_… variables, these over the file, the file over the defaults."""
-
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
-
-    database: str = Field("", description="Path of the SQLite file; state lives in memory alone when empty.")
-    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        "UTC", description="Zone in which messages show times, beside UTC."
-    )
-    external_url: Annotated[str, AfterValidator(_web_url)] = Field(
-        "", description="Where people reach this daemon; messages link there."
-    )
-    external_labels: dict[str, str] = Field(
-        default_factory=dict, description="Labels on whatever leaves: cluster, region."
-    )
-    http: HttpSettings = Field(default_factory=HttpSettings, description="Listeners.")
-    log: LogSettings = Field(default_factory=LogSettings, description="Logs.")
-    pod: str = Field("", description="Name of this pod, on series that only it sees; the host's name when empty.")
-    tick: Duration = Field(15.0, description="How often every live series gets a sample.", ge=0.1)
-    checks: list[dict[str, Any]] = Field(default_factory=list, description="What is probed.")
-    channels: list[dict[str, Any]] = Field(default_factory=list, description="Where people are told.")
-    rules: list[RulesEntry] = Field(default_factory=list, description="What is worth telling.")
+_VARIABLE: Final = re.compile(
+    r"\$\$(?=\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<odd>\$\{)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,35 +45,47 @@ class Config:
     file: str = ""  # where it was read from; empty when it was not a file
 
 
-def read(path: Path, flags: Mapping[str, Any] | None = None) -> Config:
-    """The configuration in the file at *path*; raises ConfigError with every mistake in it."""
+def read(path: Path, flags: Mapping[str, Any] | None = None, files: Files | None = None) -> Config:
+    """The configuration in the file at *path*; raises ConfigError with every mistake in it.
+
+    *files* is where it, and whatever it names, is read from; the disk without it.
+    """
+    files = files or Disk()
     try:
-        with path.open("rb") as stream:
-            text = stream.read(_LONGEST)
+        text = files.read(path)
     except OSError as exc:
         problem = f"cannot be read: {exc.strerror}; expected a YAML file, see `sidecar demo --print-config`"
         raise ConfigError(Mistake(str(path), 0, "", problem)) from exc
-    return parse(text, str(path), flags, folder=path.parent)
+    return parse(text, str(path), flags, folder=path.parent, files=files)
 
 
-def parse(text: str | bytes, file: str, flags: Mapping[str, Any] | None = None, *, folder: Path = Path()) -> Config:
+def parse(
+    text: str | bytes,
+    file: str,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    folder: Path = Path(),
+    files: Files | None = None,
+) -> Config:
     """The configuration in *text*; *file* names it in mistakes, *folder* is where its relative paths begin."""
+    files = files or Disk()
     document = load(text, file)
     if not document.value:
         raise ConfigError(Mistake(file, 0, "", "is empty; expected at least `checks:`, see the README"))
     if not isinstance(document.value, dict):
         kind = "list" if isinstance(document.value, list) else "single value"
         raise ConfigError(Mistake(file, 1, "", f"got a {kind}, expected keys such as `checks:`"))
-    return _Reader(document, folder, flags or {}).config()
+    return _Reader(including.whole(document, folder, files), folder, flags or {}, files).config()
 
 
 class _Reader:
     """One reading of one document; collects every mistake before it gives up."""
 
-    def __init__(self, document: Document, folder: Path, flags: Mapping[str, Any]) -> None:
+    def __init__(self, document: Document, folder: Path, flags: Mapping[str, Any], files: Files) -> None:
         self._document = document
         self._folder = folder
         self._flags = flags
+        self._files = files
         self._mistakes: list[Mistake] = []
 
     def config(self) -> Config:
@@ -201,6 +113,12 @@ class _Reader:
         place = self._elsewhere(path)
         self._mistakes.append(Mistake(place, 0, path, message) if place else self._document.mistake(path, message))
 
+    def _place(self, path: str, seen_from: str) -> str:
+        """Where *path* stands, for a message about *seen_from*."""
+        line, file = self._document.line(path), self._document.file_of(path)
+        there = f"at line {line}" if line else f"of {path}"
+        return there if file == self._document.file_of(seen_from) else f"{there} of {file}"
+
     def _elsewhere(self, path: str) -> str:
         """The flag or variable that gives the value at *path*; empty when it is the file."""
         steps = [step.rstrip("]") for step in re.split(r"[.\[]", path)]
@@ -210,7 +128,7 @@ class _Reader:
         if given is not None:
             return f"--{'-'.join(steps).removeprefix('http-')}"
         variables = {name.upper(): name for name in os.environ}
-        names = (_PREFIX + "__".join(steps[:n]).upper() for n in range(len(steps), 0, -1))
+        names = (PREFIX + "__".join(steps[:n]).upper() for n in range(len(steps), 0, -1))
         found = next((variables[name] for name in names if name in variables), "")
         return f"the variable {found}" if found else ""
 
@@ -256,8 +174,7 @@ class _Reader:
                 continue
             name = item.get("name")
             if isinstance(name, str) and name in seen:
-                line = self._document.line(seen[name])
-                where = f"at line {line}" if line else f"of {seen[name]}"
+                where = self._place(seen[name], path)
                 self._wrong(join(path, "name"), f"{name!r} is also the name {where}; expected another")
             if isinstance(name, str):
                 seen.setdefault(name, path)
@@ -292,7 +209,7 @@ class _Reader:
             except ValidationError:
                 continue  # the top level has said so already
             try:
-                files = tuple(_rule_files(entry, self._folder))
+                files = tuple(self._rule_files(entry, path))
             except (OSError, ValueError) as exc:
                 self._wrong(join(path, "pack" if entry.pack else "file"), str(exc))
                 continue
@@ -302,6 +219,41 @@ class _Reader:
         except ConfigError as exc:
             self._mistakes += exc.mistakes
             return RuleSet()
+
+    def _rule_files(self, entry: RulesEntry, path: str) -> Iterator[tuple[str, str]]:
+        """Name and text of each file behind *entry*, which stands at *path*."""
+        if bool(entry.pack) == bool(entry.file):
+            raise ValueError("expected either `pack` or `file`")
+        if entry.pack:
+            known = packs()
+            if entry.pack not in known:
+                raise ValueError(f"got {entry.pack!r}, expected one of the packs: {', '.join(sorted(known))}")
+            yield f"pack {entry.pack}", known[entry.pack].read_text("utf-8")
+            return
+        # Only what was written is a pattern; the folder's own name may hold brackets.
+        pattern, folder = Path(entry.file), self._folder_of(path).absolute()
+        place, inside = (
+            (Path(pattern.anchor), pattern.relative_to(pattern.anchor)) if pattern.anchor else (folder, pattern)
+        )
+        found = self._files.glob(place, str(inside)) if inside.parts else []
+        if not found:
+            raise ValueError(f"got {entry.file!r}, which names no file in {folder}")
+        for file in found:
+            yield str(file), self._text(file)
+
+    def _folder_of(self, path: str) -> Path:
+        """Where relative paths in the file of *path* begin."""
+        file = self._document.file_of(path)
+        return self._folder if file == self._document.file else Path(file).parent
+
+    def _text(self, path: Path) -> str:
+        try:
+            return self._files.read(path).decode("utf-8")
+        except UnicodeDecodeError as exc:
+            problem = f"is not UTF-8 text: {exc.reason} at byte {exc.start}; expected a rule file"
+            raise ValueError(f"{path} {problem}") from None
+        except OSError as exc:
+            raise ValueError(f"{path} cannot be read: {exc.strerror}; expected a rule file") from exc
 
 
 def _settings(values: Mapping[str, Any], flags: Mapping[str, Any]) -> Settings:
@@ -323,42 +275,5 @@ def _settings(values: Mapping[str, Any], flags: Mapping[str, Any]) -> Settings:
 def _no_json(error: SettingsError) -> Mistake:
     """A variable of a whole group or list. Its text is not shown: it may hold secrets."""
     key = next(iter(re.findall(r'field "(\w+)"', str(error))), "")
-    single = f"; a single value goes into a variable such as {_PREFIX}HTTP__LISTEN"
-    return Mistake(f"the variable {_PREFIX}{key.upper()}", 0, key, f"is not JSON, expected a list or an object{single}")
-
-
-def _rule_files(entry: RulesEntry, folder: Path) -> Iterator[tuple[str, str]]:
-    """Name and text of each file behind *entry*."""
-    if bool(entry.pack) == bool(entry.file):
-        raise ValueError("expected either `pack` or `file`")
-    if entry.pack:
-        known = packs()
-        if entry.pack not in known:
-            raise ValueError(f"got {entry.pack!r}, expected one of the packs: {', '.join(sorted(known))}")
-        yield f"pack {entry.pack}", known[entry.pack].read_text("utf-8")
-        return
-    # Only what was written is a pattern; the folder's own name may hold brackets.
-    pattern, folder = Path(entry.file), folder.absolute()
-    place, inside = (Path(pattern.anchor), pattern.relative_to(pattern.anchor)) if pattern.anchor else (folder, pattern)
-    found = sorted(place.glob(str(inside))) if inside.parts else []
-    if not found:
-        raise ValueError(f"got {entry.file!r}, which names no file in {folder}")
-    for path in found:
-        yield str(path), _text(path)
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(_LONGEST).decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise ValueError(f"{path} is not UTF-8 text: {exc.reason} at byte {exc.start}; expected a rule file") from None
-    except OSError as exc:
-        raise ValueError(f"{path} cannot be read: {exc.strerror}; expected a rule file") from exc
-
-
-def packs() -> dict[str, Traversable]:
-    """The shipped rule packs by name."""
-    inside = resources.files("sidecar") / "_data" / "rules"
-    folder: Traversable = inside if inside.is_dir() else Path(__file__).parent.parent / "rules"
-    return {item.name.removesuffix(".yml"): item for item in folder.iterdir() if item.name.endswith(".yml")}
+    single = f"; a single value goes into a variable such as {PREFIX}HTTP__LISTEN"
+    return Mistake(f"the variable {PREFIX}{key.upper()}", 0, key, f"is not JSON, expected a list or an object{single}")
