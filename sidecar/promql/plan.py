@@ -70,6 +70,11 @@ class Context:
         self.notes: dict[str, None] = {}
         self._left = limits.samples
 
+    @property
+    def spent(self) -> int:
+        """Samples that were read so far."""
+        return self.limits.samples - self._left
+
     def spend(self, samples: int) -> None:
         self._left -= samples
         if self._left < 0:

@@ -1,6 +1,6 @@
 """A query: compiled once, asked often."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -16,6 +16,8 @@ from sidecar.promql.value import Kind, Matrix, Scalar, Series, String, Value, Ve
 LIMITS: Final = Limits()
 STEP_MS: Final = 60_000
 """The step of a subquery that names none: Prometheus' default evaluation interval."""
+_SLICE: Final = 20_000
+"""Samples and elements after which a range query lets others have their turn: a few ms."""
 _NAMES: Final = {Kind.STRING: "string", Kind.MATRIX: "range vector"}
 
 
@@ -55,6 +57,20 @@ class Query:
 
     def range(self, querier: Querier, start_ms: int, end_ms: int, step_ms: int, limits: Limits = LIMITS) -> Matrix:
         """What the expression is at *start_ms* and every *step_ms* after, up to *end_ms*; raises QueryError."""
+        self._check_range(start_ms, end_ms, step_ms)
+        return _last(self._slices(querier, range(start_ms, end_ms + 1, step_ms), end_ms, limits, limits.samples))
+
+    def range_in_slices(
+        self, querier: Querier, start_ms: int, end_ms: int, step_ms: int, limits: Limits = LIMITS
+    ) -> Iterator[Matrix | None]:
+        """What `range` returns, with a None whenever it has worked for a few ms; the last one is the answer.
+
+        Between two of them the samples may change, as they may between two evaluations.
+        """
+        self._check_range(start_ms, end_ms, step_ms)
+        return self._slices(querier, range(start_ms, end_ms + 1, step_ms), end_ms, limits, _SLICE)
+
+    def _check_range(self, start_ms: int, end_ms: int, step_ms: int) -> None:
         if self._vector is None:
             raise QueryError(
                 f'invalid expression type "{_NAMES[self.kind]}" for range query, must be Scalar or instant Vector'
@@ -64,18 +80,27 @@ class Query:
                 f"got the range from {start_ms} to {end_ms} in steps of {step_ms} ms, expected an end "
                 "that is not before the start, and a positive step"
             )
-        context = self._context(querier, start_ms, end_ms, limits, ranged=True)
-        times = range(start_ms, end_ms + 1, step_ms)
+
+    def _slices(
+        self, querier: Querier, times: Sequence[int], end_ms: int, limits: Limits, quantum: int
+    ) -> Iterator[Matrix | None]:
+        """The evaluation at *times*, interrupted after each *quantum* of samples read and elements found."""
+        assert self._vector is not None
+        context = self._context(querier, times[0], end_ms, limits, ranged=True)
         context.check_steps(len(times))
         found: dict[Labels, list[tuple[int, float]]] = {}
-        total = 0
+        total, pause_at = 0, quantum
         for t in times:
+            if context.spent + total >= pause_at:
+                yield None
+                self._compiler.plan.refresh(querier)  # series may have been born or forgotten meanwhile
+                pause_at = context.spent + total + quantum
             elements = self._vector(context, t)
             total = _bounded(total + len(elements), limits)
             for labels, value in _unique(elements, limits):
                 found.setdefault(labels, []).append((t, value))
         ordered = sorted(found.items(), key=lambda item: tuple(item[0].items()))
-        return Matrix(tuple(Series(labels, tuple(points)) for labels, points in ordered), tuple(context.notes))
+        yield Matrix(tuple(Series(labels, tuple(points)) for labels, points in ordered), tuple(context.notes))
 
     @cached_property
     def reads(self) -> frozenset[str] | None:
@@ -139,6 +164,11 @@ def compile_(text: str, *, step_ms: int = STEP_MS) -> Query:
         return Query(text, expr, step_ms)
     except RecursionError as exc:
         raise QueryError("the expression is nested too deep here; record a part of it first") from exc
+
+
+def _last(slices: Iterator[Matrix | None]) -> Matrix:
+    found = [matrix for matrix in slices if matrix is not None]
+    return found[-1]
 
 
 def _series(windows: Iterable[Window], limits: Limits) -> Iterator[Series]:

@@ -202,3 +202,26 @@ def test_many_values_do_not_pile_up(memory, monkeypatch):
         assert query.vector(memory, t) == [(Labels(v=str(t // 1000)), 1.0)]
 
     assert len(query._compiler.plan._metrics) <= 102
+
+
+def test_a_range_in_slices_lets_others_have_their_turn(memory, monkeypatch):
+    """A long range query stops after each few ms of work, and comes to what it would have come to in one piece."""
+    monkeypatch.setattr("sidecar.promql.query._SLICE", 5)
+    asked = compile_("sum_over_time(down[1m])")
+
+    slices = list(asked.range_in_slices(memory, 0, 600_000, 15_000))
+
+    assert slices[:-1].count(None) == len(slices) - 1 > 1
+    assert slices[-1] == asked.range(memory, 0, 600_000, 15_000)
+
+
+def test_a_series_that_is_born_between_two_slices_is_seen(memory, monkeypatch):
+    """What changes while a range query lets others work is read as the next evaluation would read it."""
+    monkeypatch.setattr("sidecar.promql.query._SLICE", 1)
+    slices = compile_("count(down)").range_in_slices(memory, 0, 60_000, 30_000)
+
+    assert next(slices) is None
+    memory.put(Labels(__name__="down", new="yes"), {0: 1.0})
+
+    [series] = list(slices)[-1].series
+    assert series.points == ((0, 1.0), (30_000, 2.0), (60_000, 2.0))
