@@ -295,14 +295,17 @@ def rebased(memory: Memory, seconds: float, now: float) -> Memory:
 
 
 def removed(
-    memory: Memory, now: float, gone: Callable[[Labels], bool] = lambda _: True
+    memory: Memory,
+    now: float,
+    gone: Callable[[Labels], bool] = lambda _: True,
+    reason: EndReason = EndReason.REMOVED,
 ) -> tuple[Memory, tuple[Alert, ...]]:
-    """*memory* after what *gone* names (by an alert's labels or an element's) left the configuration."""
+    """*memory* after what *gone* names (by an alert's labels or an element's) left the configuration, for *reason*."""
     actives: dict[Labels, Active] = {}
     for labels, active in memory.actives.items():
         if not active.on or not (gone(labels) or (active.origin and all(map(gone, active.origin)))):
             actives[labels] = active
         elif active.alert.firing:
-            actives[labels] = ended(active, EndReason.REMOVED, now)
+            actives[labels] = ended(active, reason, now)
     memory = replace(memory, actives=actives, seen=tuple(one for one in memory.seen if not gone(one)))
     return memory, memory.alerts

@@ -1,8 +1,8 @@
 """Hands what is in the outbox to the channels, each message until it is there or dead."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, KeysView, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -72,11 +72,28 @@ class Outcome:
     retry_after: float | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """What works for one channel, with its back-off and breaker."""
+
+    channel: Channel
+    pace: Pace
+    predecessor: "asyncio.Task[None] | None" = None  # of the same name, which has to end first
+    task: "asyncio.Task[None] | None" = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+
+    def stop(self) -> None:
+        """End after the attempt that is running."""
+        self.stopping = True
+        self.wake.set()
+
+
 class Delivery:
     """Works for *channels* until it is cancelled: one worker each, so that a slow one holds back no other.
 
-    *chance* gives random numbers in [0, 1). *paces* are circuit breakers and back-offs by channel, which outlive a
-    reload for channels that stay equal. *turned* is called every few seconds, for whoever watches over the services.
+    *chance* gives random numbers in [0, 1). *turned* is called every few seconds, for whoever watches over the
+    services.
     """
 
     def __init__(
@@ -89,52 +106,87 @@ class Delivery:
         emit: Emit,
         chance: Callable[[], float],
         on_dead: OnDead = _no_records,
-        paces: Mapping[str, Pace] | None = None,
         turned: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
-        self._channels = dict(channels)
         self._ctx = ctx
         self._clock = clock
         self._emit = emit
+        self._chance = chance
         self._on_dead = on_dead
         self._turned = turned
-        self.paces = {name: (paces or {}).get(name) or Pace(chance) for name in channels}
-        self._wakes = {name: asyncio.Event() for name in channels}
-        self._stopping = False
+        self._workers = {name: _Worker(channel, Pace(chance)) for name, channel in channels.items()}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broken: asyncio.Future[None] | None = None
+
+    @property
+    def paces(self) -> Mapping[str, Pace]:
+        """The circuit breaker and back-off of each channel."""
+        return {name: worker.pace for name, worker in self._workers.items()}
+
+    @property
+    def _channels(self) -> KeysView[str]:
+        return self._workers.keys()
 
     def wake(self) -> None:
         """Something was put into the outbox."""
-        for wake in self._wakes.values():
-            wake.set()
+        for worker in self._workers.values():
+            worker.wake.set()
+
+    def replace(self, channels: Mapping[str, Channel], ctx: SendContext) -> None:
+        """Work for *channels* from now on.
+
+        An equal channel keeps its back-off and its breaker. One that changed or is gone finishes its attempt first;
+        what waits for it stays in the outbox, for its successor or until it is too old.
+        """
+        self._ctx = ctx
+        before, self._workers = self._workers, {}
+        for name, channel in channels.items():
+            old = before.get(name)
+            if old is not None and old.channel == channel:
+                self._workers[name] = before.pop(name)
+            else:
+                self._workers[name] = _Worker(channel, Pace(self._chance), old.task if old else None)
+        for worker in before.values():
+            worker.stop()
+        if self._broken is not None:
+            for worker in self._workers.values():
+                if worker.task is None:
+                    self._begin(worker)
 
     async def run(self) -> None:
         """Deliver for ever.
 
         When cancelled, running attempts get a few seconds to end; one that is cut off stays `maybe`.
         """
-        self._stopping = False
-        results = [
-            Labels(channel=name, result=result.value)
-            for name in self._channels
-            for result in Result
-            if result is not Result.UNSERVED
-        ]
-        self._count(*(Update(NOTIFICATIONS, 0.0, labels) for labels in results))
+        self._broken = asyncio.get_running_loop().create_future()
+        for worker in self._workers.values():
+            self._begin(worker)
         watch = asyncio.create_task(self._watch())
-        workers = [asyncio.create_task(self._serve(channel)) for channel in self._channels.values()]
+        watch.add_done_callback(self._ended)
         try:
-            done, _ = await asyncio.wait([watch, *workers], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()  # a service's own crash ends the process
+            await self._broken  # a service's own crash ends the process
         finally:
-            await self._stop(watch, workers)
+            await self._stop(watch)
 
-    async def _stop(self, watch: "asyncio.Task[None]", workers: Iterable["asyncio.Task[None]"]) -> None:
-        self._stopping = True
-        self.wake()
+    def _begin(self, worker: "_Worker") -> None:
+        name = worker.channel.name
+        results = [result for result in Result if result is not Result.UNSERVED]
+        self._count(*(Update(NOTIFICATIONS, 0.0, Labels(channel=name, result=result.value)) for result in results))
+        worker.task = asyncio.create_task(self._serve(worker), name=f"channel {name}")
+        self._tasks.add(worker.task)
+        worker.task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (exc := task.exception()) and self._broken and not self._broken.done():
+            self._broken.set_exception(exc)
+
+    async def _stop(self, watch: "asyncio.Task[None]") -> None:
+        for worker in self._workers.values():
+            worker.stop()
         watch.cancel()
-        tasks = [watch, *workers]
+        tasks = [watch, *self._tasks]
         try:
             await asyncio.wait(tasks, timeout=GRACE)
         finally:
@@ -145,16 +197,19 @@ class Delivery:
     async def _watch(self) -> None:
         """How much waits; and what waits for channels that nobody serves any more grows old."""
         while True:
-            for name in (await self._database.run(outbox.depths)).keys() - self._channels.keys():
+            for name in (await self._database.run(outbox.depths)).keys() - self._channels:
                 await self._bury_old(name)
             await self._report()
             self._turned()
             await asyncio.sleep(REPORT)
 
-    async def _serve(self, channel: Channel) -> None:
-        wake, pace = self._wakes[channel.name], self.paces[channel.name]
-        while not self._stopping:
-            wake.clear()
+    async def _serve(self, worker: "_Worker") -> None:
+        if worker.predecessor is not None:
+            await asyncio.wait([worker.predecessor])  # two of one name would send in no order
+            worker.predecessor = None
+        channel, pace = worker.channel, worker.pace
+        while not worker.stopping:
+            worker.wake.clear()
             await self._bury_old(channel.name)
             ids = await self._database.run(outbox.heads, channel.name)
             now = self._clock.monotonic()
@@ -162,8 +217,8 @@ class Delivery:
             if id_ is not None:
                 await self._attempt(channel, pace, id_)
                 await self._report()
-            elif not self._stopping:
-                await _wait(wake, LOOK if due is None else min(LOOK, due - now))
+            elif not worker.stopping:
+                await _wait(worker.wake, LOOK if due is None else min(LOOK, due - now))
 
     async def _attempt(self, channel: Channel, pace: Pace, id_: str) -> None:
         row = await self._database.run(outbox.begin, id_)
@@ -282,13 +337,13 @@ class Delivery:
         depths = await self._database.run(outbox.depths)
         now = self._clock.time()
         updates = []
-        for name in sorted(self._channels):
+        for name in sorted(self._workers):
             depth, labels = depths.get(name), Labels(channel=name)
             updates.append(Update(OUTBOX_DEPTH, depth.rows if depth else 0, labels))
             updates.append(Update(OUTBOX_AGE, max(0.0, now - depth.since) if depth else 0.0, labels))
         updates += [
             Update(OUTBOX_UNSERVED, depths[name].rows, Labels(channel=name))
-            for name in sorted(depths.keys() - self._channels.keys())
+            for name in sorted(depths.keys() - self._channels)
         ]
         self._emit(Batch(SOURCE, now, tuple(updates), write=False, whole=True))
 

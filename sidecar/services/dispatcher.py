@@ -14,6 +14,7 @@ from sidecar.alerts.record import Key
 from sidecar.alerts.timeline import Event
 from sidecar.alerts.turn import turn
 from sidecar.db import Database, state
+from sidecar.model.alerts import RuleKey
 from sidecar.model.notifications import NotifyKind
 from sidecar.rules.engine import Result
 from sidecar.rules.lifecycle import SETTLING
@@ -46,7 +47,14 @@ class Dispatcher:
         self._start = start
         self._wake = wake
         self._first = True
+        self._gone: set[RuleKey] = set()
         self._stepped = 0.0
+
+    def replace(self, around: Circumstances, gone: Collection[RuleKey]) -> None:
+        """From the next turn on decide about everything under *around*; the rules *gone* hold nothing after it."""
+        self._around = around
+        self._gone |= set(gone)
+        self._first = True
 
     def step(self, seconds: float) -> None:
         """The clock went back by *seconds*, a negative number: what was told, or waits to be, keeps its age.
@@ -66,6 +74,9 @@ class Dispatcher:
             self._book.touch(self._judged(results))
             if rules:
                 self._book.update((alert for result in results for alert in result.alerts), now, rules)
+            if self._gone:
+                self._book.update((), now, self._gone)  # nobody else will ever let go of what they held
+                self._gone.clear()
             found = turn(self._book, self._around, now, None if everything else ())
             if stepped:
                 found = replace(found, records=(*self._book.records(), *found.records))  # the latter win

@@ -41,6 +41,10 @@ class SteppingClock(Clock, Protocol):
         ...
 
 
+Change = Callable[[float], Sequence[Result]]
+"""Changes the engine's rules or what is around them, at the time given; what became of the alerts by that."""
+
+
 class Announce(Protocol):
     """Takes what the rules came to; returns when something is due to be told next, if anything is."""
 
@@ -118,6 +122,7 @@ class Evaluator:
         self._next_tick = 0.0
         self._ticked = 0.0
         self._due: float | None = None
+        self._changes: list[tuple[Change, asyncio.Future[None]]] = []
         self._place(clock.time())
 
     def changed(self, names: Collection[str], at: float) -> None:
@@ -138,6 +143,16 @@ class Evaluator:
         """Something that is not a sample changed what is to be told."""
         self._due = self._clock.time()
         self._wake.set()
+
+    async def between(self, change: Change) -> None:
+        """Have *change* made between two turns; returns when what came of it is announced.
+
+        Groups that stay as they are keep their place and their clocks; the others get a turn at once.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._changes.append((change, done))
+        self._wake.set()
+        await done
 
     async def run(self) -> None:
         """Take turns for ever."""
@@ -169,14 +184,32 @@ class Evaluator:
             self._step(step, now)
         if now >= self._next_tick:
             self._write(now)
-        results: list[Result] = []
+        changes, self._changes = self._changes, []
+        results = [result for change, _ in changes for result in self._change(change, now)]
         for schedule in self._schedules:
             at = schedule.at(now, self._ticked)
             if at is not None:
                 results += self._evaluate(schedule, at, now).results
                 await asyncio.sleep(0)  # a long list of groups must not hold the loop in one piece
-        if results or self._due is None or now >= self._due:
+        if results or changes or self._due is None or now >= self._due:
             self._due = await self._announce(now, results)
+        for _, done in changes:
+            if not done.done():  # whoever waited may be gone
+                done.set_result(None)
+
+    def _change(self, change: Change, now: float) -> Sequence[Result]:
+        before = {schedule.group.name: schedule for schedule in self._schedules}
+        results = change(now)
+        self._place(now)
+        for schedule in self._schedules:
+            old = before.get(schedule.group.name)
+            if old is not None and old.group.interval == schedule.group.interval:
+                schedule.on_grid, schedule.last_on_grid = old.on_grid, old.last_on_grid
+                schedule.last, schedule.at_once, schedule.changed = old.last, old.at_once, old.changed
+            if old is None or old.group != schedule.group:
+                schedule.changed = now
+            schedule.clock = self._engine.due(schedule.group, now)
+        return results
 
     def _evaluate(self, schedule: _Schedule, at: float, now: float) -> Turn:
         group, began = schedule.group, self._clock.monotonic()
@@ -234,4 +267,4 @@ class Evaluator:
         """Every group to its place on the grid, as seen from *now*."""
         self._schedules = tuple(_Schedule(group, next_turn(group, now)) for group in self._engine.rules.groups)
         self._next_tick = self._store.grid(now) + self._tick
-        self._due = None
+        self._due = None  # whatever was due is asked for anew

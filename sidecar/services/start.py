@@ -77,6 +77,12 @@ class Start:
             return Mutes(frozenset({Mute.STARTING}))  # until a turn can judge it, which changes the alert
         return starting(self._began_at, now, cold=self._cold, settled=self._settled, evaluated=alert.rule in self._seen)
 
+    def replace(self, checks: Collection[Check], groups: Collection[str], now: float) -> None:
+        """Other checks and groups from *now* on: whom the start still waits for. An end that was, stays."""
+        self._checks = tuple(checks)
+        self._waiting &= set(groups)
+        self._settled = self._settled or (self.decided(now) and not self._waiting)
+
     def step(self, seconds: float) -> None:
         """The clock jumped by *seconds*: the first minute stays a minute."""
         self._began_at += seconds

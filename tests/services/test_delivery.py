@@ -23,7 +23,6 @@ from sidecar.db import Database, history, outbox, records, state
 from sidecar.model.notifications import Notification, NotifyKind
 from sidecar.model.samples import Batch
 from sidecar.services.delivery import Delivery
-from sidecar.services.pace import Pace
 from tests.alerts.examples import NOON, around, firing, message
 
 OPENING, REMINDER, RESOLVE, CLOSED = NotifyKind.OPENING, NotifyKind.REMINDER, NotifyKind.RESOLVE, NotifyKind.CLOSED
@@ -99,7 +98,6 @@ class Office:
     scripts: dict[str, Script] = field(default_factory=lambda: {"hook": Script()})
     book: AlertBook = field(default_factory=AlertBook)
     emitted: list[Batch] = field(default_factory=list)
-    paces: dict[str, Pace] = field(default_factory=dict)
     chance: float = 0.5
 
     def __post_init__(self) -> None:
@@ -112,7 +110,6 @@ class Office:
             emit=self.emitted.append,
             chance=lambda: self.chance,
             on_dead=self.book.on_dead,
-            paces=self.paces,
         )
 
     @property
@@ -575,18 +572,51 @@ async def test_the_others_are_given_up_with_age(office: Office):
 
 
 async def test_an_equal_channel_keeps_its_breaker_over_a_reload(office: Office):
-    """A successor goes on where it was: a dead channel is not stormed because something was reloaded."""
+    """A dead channel is not stormed because something was reloaded."""
     office.script.always = REFUSED
     await office.put(*(message(OPENING, f"c{n}") for n in range(20)))
     async with office.open():
         await asyncio.sleep(600)
-    tried = len(office.script.tried)
-    successor = Office(office.database, office.clock, office.scripts, paces=dict(office.delivery.paces))
+        tried = len(office.script.tried)
 
-    async with successor.open():
+        office.delivery.replace({"hook": Scripted(name="hook", script=office.script)}, Ctx(office.clock))
         await asyncio.sleep(1)
 
     assert len(office.script.tried) - tried <= 1
+
+
+async def test_a_changed_channel_goes_on_when_the_attempt_of_the_old_one_is_over(office: Office):
+    """A reload cuts off no attempt, sends nothing twice, and what waited goes the new way."""
+    office.script.answers = [after(5)]
+    new = Script()
+    async with office.open():
+        await office.put(message(OPENING, "a"))
+        await asyncio.sleep(1)
+        office.delivery.replace({"hook": Scripted(name="hook", timeout="20s", script=new)}, Ctx(office.clock))
+        await office.put(message(OPENING, "b"))
+        await asyncio.sleep(1)
+        assert (office.script.heard, new.heard) == ([], [])
+        await asyncio.sleep(10)
+
+    assert [n.alerts[0].alert.labels["check"] for n in office.script.heard] == ["a"]
+    assert [n.alerts[0].alert.labels["check"] for n in new.heard] == ["b"]
+
+
+async def test_what_waits_for_a_channel_that_is_gone_waits_for_its_return(office: Office):
+    """A channel that leaves the configuration leaves its messages in the outbox, and gets them when it is back."""
+    office.script.always = REFUSED
+    async with office.open():
+        await office.put(message(OPENING))
+        await asyncio.sleep(1)
+        office.delivery.replace({}, Ctx(office.clock))
+        await asyncio.sleep(60)
+        tried = len(office.script.tried)
+        assert tried <= 2
+        office.script.always = None
+        office.delivery.replace({"hook": Scripted(name="hook", script=office.script)}, Ctx(office.clock))
+        await asyncio.sleep(60)
+
+    assert office.script.story() == ["opening"]
 
 
 async def test_secrets_of_an_answer_are_not_kept(office: Office):
