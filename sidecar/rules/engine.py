@@ -188,11 +188,15 @@ class Engine:
         for key, memory in self._memories.items():
             self._keep(key, lifecycle.unsettled(lifecycle.rebased(memory, seconds, now)))
 
-    def forget(self, now: float, gone: Callable[[Labels], bool]) -> tuple[Result, ...]:
-        """Checks or sources left the configuration: the alerts of their elements end with `removed`."""
+    def forget(
+        self, now: float, gone: Callable[[Labels], bool], reason: EndReason = EndReason.REMOVED
+    ) -> tuple[Result, ...]:
+        """Checks or sources left the configuration, or have other labels: the alerts of their elements end."""
+        rules = {rule.key: rule for rule in self.rules.alerting}
         results = []
         for key, before in list(self._memories.items()):
-            after, _ = lifecycle.removed(before, now, gone)
+            behind = _behind(rules[key], gone) if key in rules else gone
+            after, _ = lifecycle.removed(before, now, behind, reason)
             self._keep(key, after)
             results.append(_result(key, before, after))
         return tuple(results)
