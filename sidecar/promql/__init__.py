@@ -7,7 +7,7 @@ it reads, judges and counts.
 from sidecar.promql.errors import LimitExceeded, QueryError, Unsupported
 from sidecar.promql.plan import LOOKBACK_MS, Limits
 from sidecar.promql.querier import Querier
-from sidecar.promql.query import LIMITS, STEP_MS, Query, compile_
+from sidecar.promql.query import LIMITS, STEP_MS, Query, compile_, selector
 from sidecar.promql.value import Kind, Matrix, Scalar, Series, String, Value, Vector
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "Value",
     "Vector",
     "compile_",
+    "selector",
 ]

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Final
 
 from sidecar.model.labels import Labels
+from sidecar.model.matchers import Matcher
 from sidecar.promql import analysis, ast
 from sidecar.promql.compiler import Compiler
 from sidecar.promql.errors import LimitExceeded, QueryError
@@ -164,6 +165,14 @@ def compile_(text: str, *, step_ms: int = STEP_MS) -> Query:
         return Query(text, expr, step_ms)
     except RecursionError as exc:
         raise QueryError("the expression is nested too deep here; record a part of it first") from exc
+
+
+def selector(text: str) -> tuple[Matcher, ...]:
+    """The matchers of the series selector *text*; raises QueryError."""
+    expr = parse(text)
+    if not isinstance(expr, ast.Selector) or expr.offset_ms or expr.at is not None:
+        raise QueryError(f'got {text!r}, expected a series selector such as up{{job="gateway"}}')
+    return expr.matchers
 
 
 def _last(slices: Iterator[Matrix | None]) -> Matrix:

@@ -16,6 +16,7 @@ from sidecar.promql import (
     Vector,
     compile_,
     plan,
+    selector,
 )
 from tests.promql.memory import Memory
 
@@ -225,3 +226,20 @@ def test_a_series_that_is_born_between_two_slices_is_seen(memory, monkeypatch):
 
     [series] = list(slices)[-1].series
     assert series.points == ((0, 1.0), (30_000, 2.0), (60_000, 2.0))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("up + 1", id="a sum"),
+        pytest.param("up[5m]", id="a range"),
+        pytest.param("up offset 5m", id="an offset"),
+        pytest.param("up @ 0", id="a fixed time"),
+        pytest.param("1", id="a number"),
+    ],
+)
+def test_only_a_selector_is_a_selector(text):
+    """The matchers are those of a plain selector; anything else is refused with an example."""
+    assert sorted(map(str, selector('up{job="a"}'))) == ['__name__="up"', 'job="a"']
+    with pytest.raises(QueryError, match="expected a series selector such as up"):
+        selector(text)
