@@ -25,6 +25,9 @@ PROBE_LATENCY = Family("probe_latency_seconds", Kind.HISTOGRAM, "How long succes
 PROBE_PHASE = _gauge("probe_phase_seconds", "How long each phase of the last probe took, by phase.")
 PROBE_STATUS = _gauge("probe_http_status_code", "HTTP status of the last probe's answer.")
 PROBE_CERT_EXPIRY = _gauge("probe_ssl_earliest_cert_expiry", "When the earliest certificate of the chain expires.")
+PROBE_VALUE = _gauge(
+    "probe_value", "What the last probe read from its peer, by name: a queue's length, a query's result."
+)
 PROBE_FAILURES = _counter("probe_failures_total", "Failed probes, by error_type.")
 CHECK_UP = _gauge("sidecar_check_up", "State of a check: 1 up, 0 down, absent while unknown.")
 CHECK_DOWN_REASON = _gauge(
@@ -68,6 +71,11 @@ CLAUDE_RATELIMIT_RESET = _gauge(
     "claude_ratelimit_reset_timestamp_seconds", "When the rate limit is whole again, by family."
 )
 
+# What data stores say of themselves, in redis_exporter's words. Labels: the check's own.
+REDIS_MEMORY_USED = _gauge("redis_memory_used_bytes", "Memory that Redis uses for its data.")
+REDIS_MEMORY_MAX = _gauge("redis_memory_max_bytes", "Redis' own limit of memory; 0 is none.")
+REDIS_MASTER_LINK_UP = _gauge("redis_master_link_up", "Whether a replica is connected to its primary (1).")
+
 # The daemon itself.
 HEALTH_STATUS = _gauge(
     "sidecar_health_status", "Overall health: 1 healthy, 0.5 degraded, 0 critical, absent while unknown."
@@ -80,6 +88,10 @@ CONFIG_RELOAD_SUCCESS = _gauge(
 )
 CONFIG_RELOAD_TIME = _gauge(
     "sidecar_config_last_reload_success_timestamp_seconds", "When the running configuration was loaded."
+)
+CONFIG_LAST_GOOD = _gauge(
+    "sidecar_config_last_good_in_use",
+    "Whether the daemon started with the last good configuration, because its files are broken (1).",
 )
 RULE_EVALUATIONS = _counter("sidecar_rule_evaluations_total", "Evaluations of rules, by group.")
 RULE_FAILURES = _counter("sidecar_rule_evaluation_failures_total", "Evaluations that failed, by group and rule.")
@@ -110,6 +122,13 @@ CLOCK_STEPS = _counter("sidecar_clock_steps_total", "Jumps of the machine's cloc
 LOOP_LAG = _gauge("sidecar_event_loop_lag_seconds", "How late the event loop woke at the last tick.")
 SERIES = _gauge("sidecar_store_series", "Live series in the store.")
 SAMPLES_REFUSED = _counter("sidecar_samples_refused_total", "Samples that were refused, by source and reason.")
+TELEMETRY_SENT = _counter("sidecar_telemetry_sent_total", "Spans and data points that a collector took, by signal.")
+TELEMETRY_DROPPED = _counter(
+    "sidecar_telemetry_dropped_total", "Spans and data points that no collector took, by signal and reason."
+)
+TELEMETRY_FAILURES = _counter(
+    "sidecar_telemetry_failures_total", "Failed attempts to send to a collector, by signal and reason."
+)
 
 # The daemon's process, in the client libraries' words.
 PROCESS_CPU = _counter("process_cpu_seconds_total", "Processor time that the process used, user and system.")
