@@ -30,10 +30,16 @@ class Alerting:
     labels: Templates = field(compare=False, repr=False)
     annotations: Templates = field(compare=False, repr=False)
     limit: int = 0
+    written: AlertingRule | None = field(default=None, compare=False, repr=False)  # as its file has it, if overridden
 
     @property
     def name(self) -> str:
         return self.spec.alert
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """Names of the alerts whose firing explains this one."""
+        return self.spec.depends_on
 
     @property
     def queries(self) -> tuple[Query, ...]:

@@ -11,8 +11,9 @@ from sidecar.model.alerts import RuleKey
 from sidecar.model.errors import ConfigError, Mistake
 from sidecar.model.labels import Labels
 from sidecar.promql import Query, QueryError, compile_
+from sidecar.rules import dependencies, percentiles
 from sidecar.rules.compiled import Alerting, CompiledRule, Group, Recording, RuleSet, Templates
-from sidecar.rules.model import AlertingRule, Override, RecordingRule, RuleGroup, shorthands
+from sidecar.rules.model import AlertingRule, Override, RecordingRule, RuleGroup, settled, shorthands
 from sidecar.templating import annotations
 from sidecar.templating.gotemplate import TemplateError
 from sidecar.yamlfile import Document, join, load, mistakes_of
@@ -44,6 +45,7 @@ def load_rules(sources: Sequence[Source], *, channels: Collection[str] | None = 
     mistakes: list[Mistake] = []
     groups: list[Group] = []
     files: set[str] = set()
+    alerts: set[str] = set()
     for source in sources:
         used: set[str] = set()
         for file, text in source.files:
@@ -60,9 +62,12 @@ def load_rules(sources: Sequence[Source], *, channels: Collection[str] | None = 
             groups += loader.groups({group.name for group in groups})
             used |= loader.names
         mistakes += _unused(source, used)
+        alerts |= used
+    rules = RuleSet(tuple(groups))
+    mistakes += dependencies.mistakes(rules, alerts)
     if mistakes:
         raise ConfigError(*mistakes)
-    return RuleSet(tuple(groups))
+    return rules
 
 
 def _unused(source: Source, used: set[str]) -> Iterator[Mistake]:
@@ -93,6 +98,7 @@ class _Loader:
         self.channels = channels
         self.mistakes = mistakes
         self.names: set[str] = set()  # of the alerts that stand in this file
+        self.written: dict[str, AlertingRule] = {}  # by path, the rules that are overridden
 
     def _wrong(self, path: str, message: str) -> None:
         self.mistakes.append(self.document.mistake(path, message))
@@ -184,11 +190,8 @@ class _Loader:
     def _label_names(self, raw: Mapping[str, Any], path: str) -> None:
         labels = raw.get("labels")
         for name in labels if isinstance(labels, dict) else ():
-            if not _LABEL.fullmatch(name) or name in ("__name__", "alertname", "alertstate"):
-                place = join(f"{path}.labels", name)
-                self._wrong(
-                    place, f"got the label name {name!r}, expected letters, digits and underscores, not alertname"
-                )
+            if problem := _label_problem(name):
+                self._wrong(join(f"{path}.labels", name), problem)
 
     def _recording(self, raw: dict[str, Any], group: RuleGroup, path: str) -> RecordingRule | None:
         rule = self._validate(RecordingRule, raw, path)
@@ -215,14 +218,18 @@ class _Loader:
         if rule is None:
             return None
         self.names.add(rule.alert)
-        rule = rule.model_copy(update={"labels": {**group.labels, **rule.labels}})
+        rule = settled(rule.model_copy(update={"labels": {**group.labels, **rule.labels}}))
         override = self.source.overrides.get(rule.alert)
         if override is not None:
             for name in override.vars.keys() - rule.vars.keys():
                 known = f"known: {', '.join(rule.vars)}" if rule.vars else "the rule has none"
                 self.mistakes.append(_about_override(self.source, f"{rule.alert}.vars.{name}", f"is no var; {known}"))
+            for name in override.labels:
+                if problem := _label_problem(name):
+                    self.mistakes.append(_about_override(self.source, f"{rule.alert}.labels.{name}", problem))
             if not override.enabled:
                 return None
+            self.written[path] = rule
             rule = override.apply(rule)
         for i, channel in enumerate(rule.channels):
             if self.channels is not None and channel not in self.channels:
@@ -252,7 +259,19 @@ class _Loader:
         texts = self._templates(rule, "annotations", path)
         if query is None or len(self.mistakes) > before:
             return None
-        return Alerting(key, rule, self.document.file, line, query, query.subject, samples, labels, texts, group.limit)
+        return Alerting(
+            key,
+            rule,
+            self.document.file,
+            line,
+            query,
+            query.subject,
+            samples,
+            labels,
+            texts,
+            group.limit,
+            self.written.get(path),
+        )
 
     def _query(self, text: str, rule: AlertingRule | RecordingRule, path: str) -> Query | None:
         filled = self._filled(text, rule, path)
@@ -265,6 +284,9 @@ class _Loader:
             return None
         if query.kind not in ("vector", "scalar"):
             self._wrong(path, f"yields a {query.kind}, expected an instant vector or a scalar")
+            return None
+        if problem := percentiles.problem(filled):
+            self._wrong(path, problem)
             return None
         return query
 
@@ -302,6 +324,12 @@ class _Loader:
             self._wrong(path, f"got ${{{unknown[0]}}}, expected one of the rule's vars: {', '.join(rule.vars)}")
             return None
         return _VAR.sub(lambda found: str(rule.vars[found[1]]), text)
+
+
+def _label_problem(name: str) -> str:
+    if _LABEL.fullmatch(name) and name not in ("__name__", "alertname", "alertstate"):
+        return ""
+    return f"got the label name {name!r}, expected letters, digits and underscores, not alertname"
 
 
 def _key(rule: AlertingRule | RecordingRule, taken: Collection[str]) -> str:

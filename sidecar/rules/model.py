@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sidecar.model.durations import Duration
 
@@ -11,6 +11,12 @@ DEFAULT_INTERVAL: Final = 15.0
 """How often a group is evaluated that does not say it."""
 
 Var = int | float | str
+
+SHORTHANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "severity": ("labels", "severity"),
+    "runbook": ("annotations", "runbook_url"),
+}
+"""Our short fields, and where each stands in full: field → (mapping, key)."""
 
 
 class _Part(BaseModel):
@@ -39,7 +45,7 @@ class AlertingRule(_Part):
     )
     min_samples: int = Field(0, description="Observations behind an element below which it is no data.", ge=0)
     samples: str = Field("", description="PromQL for the observations behind each element.")
-    depends_on: tuple[str, ...] = Field((), description="Alerts whose firing explains this one.")
+    depends_on: tuple[str, ...] = Field((), description="Names of the alerts whose firing explains this one.")
     vars: dict[str, Var] = Field(default_factory=dict, description="Values for ${name} in expr, samples and texts.")
 
     @property
@@ -91,28 +97,57 @@ class Override(_Part):
     cooldown: Duration | None = Field(None, description="Replaces `cooldown`.")
     repeat: Duration | None = Field(None, description="Replaces `repeat`.")
     on_no_data: Literal["ok", "keep", "alert"] | None = Field(None, description="Replaces `on_no_data`.")
+    on_error: Literal["keep", "alert"] | None = Field(None, description="Replaces `on_error`.")
     min_samples: int | None = Field(None, description="Replaces `min_samples`.", ge=0)
+    samples: str | None = Field(None, description="Replaces `samples`.", min_length=1)
+    depends_on: tuple[str, ...] | None = Field(None, description="Replaces `depends_on`.")
+    runbook: str | None = Field(None, description="Replaces the annotation `runbook_url`.", min_length=1)
     labels: dict[str, str] = Field(default_factory=dict, description="Labels that are set or added.")
+    annotations: dict[str, str] = Field(default_factory=dict, description="Texts that are set or added.")
     vars: dict[str, Var] = Field(
         default_factory=dict, description="Vars that are replaced; each must be one of the rule's."
     )
 
+    @model_validator(mode="after")
+    def _says_each_thing_once(self) -> "Override":
+        for short, (mapping, key) in SHORTHANDS.items():
+            one, other = getattr(self, short), getattr(self, mapping).get(key)
+            if one is not None and other is not None and one != other:
+                raise ValueError(f"{short} is {one!r}, but {mapping}.{key} is {other!r}; expected one")
+        return self
+
     def apply(self, rule: AlertingRule) -> AlertingRule:
         """*rule* with what is different here."""
-        changes: dict[str, Any] = self.model_dump(
-            include={"for_", "keep_firing_for", "channels", "cooldown", "repeat", "on_no_data", "min_samples"},
-            exclude_none=True,
-        )
-        raw = {name: getattr(self, name) for name in changes}  # values, not their text
-        if self.severity is not None:
-            raw["severity"] = self.severity
-            raw["labels"] = {**rule.labels, "severity": self.severity}
-        raw["labels"] = {**raw.get("labels", rule.labels), **self.labels}
-        raw["vars"] = {**rule.vars, **self.vars}
-        return rule.model_copy(update=raw)
+        changes: dict[str, Any] = {name: getattr(self, name) for name in _REPLACED if getattr(self, name) is not None}
+        for name in ("labels", "annotations", "vars"):
+            changes[name] = {**getattr(rule, name), **getattr(self, name)}
+        for short, (mapping, key) in SHORTHANDS.items():
+            if getattr(self, short) is not None:
+                changes[mapping][key] = getattr(self, short)
+        return settled(rule.model_copy(update=changes))
+
+
+_REPLACED: Final = (
+    "for_",
+    "keep_firing_for",
+    "channels",
+    "cooldown",
+    "repeat",
+    "on_no_data",
+    "on_error",
+    "min_samples",
+    "samples",
+    "depends_on",
+)
+
+
+def settled(rule: AlertingRule) -> AlertingRule:
+    """*rule* with its shorthands as they are in its mappings: however it was written, it is the same rule."""
+    return rule.model_copy(
+        update={short: getattr(rule, mapping).get(key, "") for short, (mapping, key) in SHORTHANDS.items()}
+    )
 
 
 def shorthands(rule: Mapping[str, Any]) -> Mapping[str, tuple[str, str]]:
     """Our short fields of *rule* with where they go: field → (mapping, key)."""
-    where = {"severity": ("labels", "severity"), "runbook": ("annotations", "runbook_url")}
-    return {short: place for short, place in where.items() if rule.get(short)}
+    return {short: place for short, place in SHORTHANDS.items() if rule.get(short)}

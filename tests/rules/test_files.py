@@ -122,6 +122,11 @@ def rule(**fields: object) -> str:
         pytest.param(rule(alert="A", expr="x", on_no_data="maybe"), "on_no_data: got 'maybe', expected 'ok', 'keep' or 'alert'", id="an unknown word"),
         pytest.param(rule(alert="A", expr="x > 1", min_samples="5"), "min_samples: it does not follow from `expr`", id="few data of what"),
         pytest.param(rule(alert="A", expr="x > 1", min_samples="5", samples="sum("), "groups[0].rules[0].samples: ", id="broken samples"),
+        pytest.param(rule(alert="A", expr='sum(x_quantile{quantile="0.95"})'), "expr: takes sum() of x_quantile, but percentiles cannot be summed", id="percentiles summed"),
+        pytest.param(rule(alert="A", expr="avg by (m) (x_quantile * 1000) > 5"), "expr: takes avg() of x_quantile", id="percentiles averaged"),
+        pytest.param(rule(alert="A", expr="avg_over_time(x_quantile[1h]) > 5"), "expr: takes avg_over_time() of x_quantile", id="percentiles averaged over time"),
+        pytest.param(rule(alert="A", expr="x", depends_on="[B]"), "rules.yml:5: A.depends_on: A names 'B', which is no alert of these files; known: A", id="no such parent"),
+        pytest.param(rule(alert="A", expr="x", depends_on="[A]"), "A.depends_on: A names itself", id="its own parent"),
         pytest.param(rule(alert="A", expr="x", channels="[slak]"), "channels[0]: got the channel 'slak'; known: slack", id="an unknown channel"),
     ],
 )  # fmt: skip
@@ -170,13 +175,19 @@ def test_vars_fill_expression_and_texts():
         pytest.param({"vars": {"most": 8}}, "vars", {"most": 8}, id="vars"),
         pytest.param({"on_no_data": "alert"}, "on_no_data", "alert", id="on_no_data"),
         pytest.param({"severity": "warning"}, "labels", {"team": "ai", "tier": "2", "code": "529", "severity": "warning"}, id="severity"),
+        pytest.param({"on_error": "alert"}, "on_error", "alert", id="on_error"),
+        pytest.param({"depends_on": ["Errors2"]}, "depends_on", ("Errors2",), id="depends_on"),
+        pytest.param({"samples": "sum(x)", "min_samples": 5}, "samples", "sum(x)", id="samples"),
+        pytest.param({"runbook": "https://r"}, "annotations", {"summary": "{{ $value }} errors, more than ${most}", "runbook_url": "https://r"}, id="runbook"),
+        pytest.param({"annotations": {"summary": "many"}}, "annotations", {"summary": "many", "runbook_url": "https://runbooks/errors"}, id="annotations"),
         pytest.param({"labels": {"tier": "9"}}, "labels", {"team": "ai", "tier": "9", "code": "529", "severity": "critical"}, id="labels"),
     ],
 )  # fmt: skip
 def test_overrides_change_a_rule_without_forking_it(override, field, value):
     """An override replaces one thing and leaves the rest."""
     given = {"Errors": Override.model_validate(override)}
-    (found,) = load_rules([Source((("rules.yml", GOOD),), given)]).alerting
+    others = "groups: [{name: h, rules: [{alert: Errors2, expr: x > 1}]}]"
+    found = load_rules([Source((("rules.yml", GOOD),), given), Source((("others.yml", others),))]).alerting[0]
 
     assert getattr(found.spec, field) == value
     assert found.spec.keep_firing_for == 60.0
@@ -201,12 +212,61 @@ def test_a_rule_that_is_not_enabled_is_not_there():
     [
         pytest.param({"Erors": {}}, "sidecar.yml:3: rules[0].override.Erors: names no alert of rules.yml; known: Errors", id="no such rule"),
         pytest.param({"Errors": {"vars": {"p95": 1}}}, "sidecar.yml:4: rules[0].override.Errors.vars.p95: is no var; known: most", id="no such var"),
+        pytest.param({"Errors": {"labels": {"a-b": "c"}}}, "sidecar.yml:4: rules[0].override.Errors.labels.a-b: got the label name 'a-b', expected letters, digits and underscores, not alertname", id="no label name"),
         pytest.param({"Errors": {"channels": ["x"]}}, "sidecar.yml:4: rules[0].override.Errors.channels: got the channel 'x'; known: slack", id="no such channel"),
     ],
 )  # fmt: skip
 def test_an_override_that_names_nothing_is_a_mistake(override, expected):
     """A slip in an override is told at the override's line."""
     assert problems(GOOD, override, {"slack"}) == [expected]
+
+
+def test_an_override_says_each_thing_once():
+    """A severity in two places, and not the same, is a mistake."""
+    with pytest.raises(ValueError, match="but labels.severity is 'page'"):
+        Override.model_validate({"severity": "info", "labels": {"severity": "page"}})
+
+
+def test_shorthands_are_the_same_rule():
+    """However severity and runbook are written, the rule is equal, and keeps its alerts over a reload."""
+    short = alerting(severity="info", runbook="https://r")
+    long = alerting(labels={"severity": "info"}, annotations={"runbook_url": "https://r"})
+
+    assert short == long
+    assert (long.spec.severity, long.spec.runbook) == ("info", "https://r")
+
+
+class TestDependencies:
+    def test_they_reach_over_files_and_disabled_rules(self):
+        """An alert may depend on one of another file, whether that is enabled or not."""
+        parent = rule(alert="Parent", expr="x")
+        child = rule(alert="Child", expr="y", depends_on="[Parent]").replace("name: g", "name: h")
+        sources = [Source((("a.yml", child),)), Source((("b.yml", parent),), {"Parent": Override(enabled=False)})]
+
+        (found,) = load_rules(sources).alerting
+        assert found.depends_on == ("Parent",)
+
+    def test_a_circle_is_named_at_each_of_its_rules(self):
+        """Alerts that explain each other explain nothing; what only leads into the circle is no mistake."""
+        lines = [f"      - {{alert: {a}, expr: x, depends_on: [{b}]}}\n" for a, b in ("AB", "BC", "CA", "DA")]
+        text = "groups:\n  - name: g\n    rules:\n" + "".join(lines)
+
+        assert problems(text) == [
+            f"rules.yml:{line}: {way[0]}.depends_on: goes in a circle: {' → '.join(way)}; "
+            "expected one of them to depend on nothing"
+            for line, way in ((4, "ABCA"), (5, "BCAB"), (6, "CABC"))
+        ]
+
+    def test_another_dependency_is_another_rule(self):
+        """Equality sees it, so that a reload takes it up."""
+        one, other = (
+            load_rules(
+                [Source((("r.yml", rule(alert="A", expr="x", depends_on=of) + "      - {alert: B, expr: y}\n"),))]
+            )
+            for of in ("[B]", "[]")
+        )
+
+        assert one.alerting[0] != other.alerting[0]
 
 
 def test_groups_of_one_name_in_two_files_are_told_apart():
