@@ -25,6 +25,7 @@ from sidecar.model.notifications import Notification, NotifyKind
 from sidecar.model.samples import Batch, Emit, Update
 from sidecar.secrets import redact
 from sidecar.services.pace import Pace
+from sidecar.telemetry import tracing
 
 log = structlog.get_logger(__name__)
 
@@ -233,7 +234,21 @@ class Delivery:
             text = "the channel does not take resolves"
             await self._database.run(outbox.drop, row, self._clock.time(), text)
             return
+        about: dict[str, tracing.Value] = {
+            "sidecar.channel.name": channel.name,
+            "sidecar.channel.type": channel.type,
+            "sidecar.notification.id": id_,
+            "sidecar.notification.kind": row.notification.kind.value,
+            "sidecar.notification.attempt": row.attempts + 1,
+        }
+        with tracing.span(f"deliver {channel.type}", about, role="client") as span:
+            await self._deliver(channel, pace, row, span)
+
+    async def _deliver(self, channel: Channel, pace: Pace, row: outbox.Row, span: tracing.Span) -> None:
+        id_ = row.id
         outcome = await self._send(channel, row.notification)
+        if outcome.reason:
+            span.fail(outcome.reason, outcome.text)
         now = self._clock.time()
         if not outcome.reason or (row.partly and not outcome.retryable):
             pace.answered(id_)

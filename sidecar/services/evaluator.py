@@ -23,6 +23,7 @@ from sidecar.rules.compiled import Group
 from sidecar.rules.engine import Engine, Result, Turn
 from sidecar.rules.groups import missed_turns, next_turn, readers
 from sidecar.store import Store
+from sidecar.telemetry import tracing
 
 log = structlog.get_logger(__name__)
 
@@ -213,7 +214,11 @@ class Evaluator:
 
     def _evaluate(self, schedule: _Schedule, at: float, now: float) -> Turn:
         group, began = schedule.group, self._clock.monotonic()
-        turn = self._engine.turn(group, self._store, at, self._store.append, ready=self._ready)
+        about: dict[str, tracing.Value] = {"sidecar.rule_group": group.name, "sidecar.rules": len(group.rules)}
+        with tracing.span("evaluate rules", about) as span:
+            turn = self._engine.turn(group, self._store, at, self._store.append, ready=self._ready)
+            if turn.failures:
+                span.fail("rule", "; ".join(f"{key.name}: {error}" for key, error in turn.failures))
         took = self._clock.monotonic() - began
         labels = Labels(group=group.name)
         updates = [Update(RULE_EVALUATIONS, len(group.rules), labels), Update(RULE_DURATION, took, labels)]

@@ -18,6 +18,7 @@ from sidecar.model.families import (
     PROBE_FAILURES,
     PROBE_LATENCY,
     PROBE_PHASE,
+    PROBE_STATUS,
     PROBE_SUCCESS,
     PROBES_MISSED,
 )
@@ -25,6 +26,7 @@ from sidecar.model.heartbeats import Heard
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Family, Update
 from sidecar.outbound import Outbound
+from sidecar.telemetry import tracing
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +74,29 @@ class Recording:
 
 async def probe_once(check: Check, ctx: Recording) -> ProbeResult:
     """Probe *check* within its timeout; whatever the plug-in does is a result, and only our cancellation gets out."""
+    about: dict[str, tracing.Value] = {
+        "sidecar.check.name": check.name,
+        "sidecar.check.type": check.type,
+        "sidecar.check.target": check.target,
+    }
+    with tracing.span(f"probe {check.type}", about, role="client") as span:
+        result = await _probed(check, ctx)
+        span.set(dict(_measured(ctx.updates)))
+        if result.error_type:
+            span.fail(result.error_type, result.message)
+    return result
+
+
+def _measured(updates: list[Update]) -> Iterator[tuple[str, tracing.Value]]:
+    """What a span tells of what the probe measured."""
+    for update in updates:
+        if update.family is PROBE_PHASE:
+            yield f"sidecar.phase.{update.labels.text('phase')}", update.value
+        elif update.family is PROBE_STATUS:
+            yield "http.response.status_code", int(update.value)
+
+
+async def _probed(check: Check, ctx: Recording) -> ProbeResult:
     started = ctx.clock.monotonic()
     error_type = message = ""
     try:
