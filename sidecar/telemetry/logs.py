@@ -1,4 +1,4 @@
-"""What the daemon says of itself, on standard error."""
+"""What the daemon says of itself, on standard error and in a file."""
 
 import logging
 import os
@@ -12,6 +12,9 @@ from structlog.processors import ExceptionRenderer, JSONRenderer, StackInfoRende
 from structlog.stdlib import ProcessorFormatter
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
+
+from sidecar.telemetry import tracing
+from sidecar.telemetry.logfile import LogFile, LogFileSettings
 
 Redact = Callable[[str], str]
 
@@ -39,11 +42,13 @@ def configure(
     redact: Redact = str,
     stream: TextIO | None = None,
     environment: Mapping[str, str] | None = None,
+    file: LogFileSettings | None = None,
 ) -> None:
     """Send every log of ours and of libraries to *stream*, one line each, without what *redact* takes out.
 
     *level* is debug, info, warning or error; *form* is json, console, or auto, which is the console's on a terminal.
-    JSON lines have tracebacks as structures, never with local variables. Being called again replaces all.
+    JSON lines have tracebacks as structures, never with local variables. *file* gets every line, too, as JSON. A line
+    that is written inside of a span names it. Being called again replaces all.
     """
     if level not in _LEVELS or form not in ("auto", "json", "console"):
         raise ValueError(
@@ -54,20 +59,23 @@ def configure(
     colours = console and out.isatty() and not (os.environ if environment is None else environment).get("NO_COLOR")
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _within,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         TimeStamper(fmt="iso", utc=True),
         StackInfoRenderer(),
     ]
-    ending = _console(redact, colours=colours) if console else _json(redact)
-    formatter = ProcessorFormatter(
-        foreign_pre_chain=shared, processors=[ProcessorFormatter.remove_processors_meta, *ending]
-    )
-    handler = logging.StreamHandler(out)
-    handler.setFormatter(_Redacting(formatter, redact))
+    handlers: list[logging.Handler] = [logging.StreamHandler(out)]
+    _forms(handlers[0], shared, redact, _console(redact, colours=colours) if console else _json(redact))
+    if file is not None:
+        handlers.append(LogFile(file))
+        _forms(handlers[1], shared, redact, _json(redact))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    replaced = [handler for handler in root.handlers if isinstance(handler, LogFile)]
+    root.handlers[:] = handlers
+    for handler in replaced:
+        handler.close()
     root.setLevel(_LEVELS[level])
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(_LEVELS[level], logging.WARNING))
@@ -78,6 +86,21 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,  # a logger that was made before must follow, too
     )
+
+
+def _forms(handler: logging.Handler, shared: list[Processor], redact: Redact, ending: list[Processor]) -> None:
+    """Let *handler* write what *ending* makes of an event."""
+    formatter = ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[ProcessorFormatter.remove_processors_meta, *ending]
+    )
+    handler.setFormatter(_Redacting(formatter, redact))
+
+
+def _within(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """The span that is under way, under the names that OpenTelemetry has for logs in JSON."""
+    if ids := tracing.current():
+        event["trace_id"], event["span_id"] = ids
+    return event
 
 
 def _json(redact: Redact) -> list[Processor]:
