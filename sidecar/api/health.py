@@ -4,13 +4,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
 from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
 from sidecar.model.families import HEALTH_STATUS
 from sidecar.model.samples import Batch, Update
+
+
+class Configuration(Protocol):
+    """What runs, and how the last attempt to take up another configuration went."""
+
+    @property
+    def loaded_at(self) -> float: ...
+    @property
+    def problem(self) -> str: ...
+    @property
+    def last_good(self) -> bool: ...
+    @property
+    def needs_restart(self) -> Sequence[str]: ...
 
 
 class Status(StrEnum):
@@ -80,12 +93,19 @@ def batch(found: Health) -> Batch:
     return Batch("health", found.at, updates)
 
 
-def document(found: Health) -> dict[str, Any]:
+def document(found: Health, configuration: Configuration) -> dict[str, Any]:
     """What `/health` answers."""
     return {
         "status": found.status,
         "critical_failures": list(found.critical_failures),
         "checks": [_check(check) for check in found.checks],
+        "configuration": {
+            "ok": not configuration.problem,
+            "loaded": _iso(configuration.loaded_at),
+            "last_good": configuration.last_good,
+            "problem": configuration.problem,
+            "needs_restart": list(configuration.needs_restart),
+        },
         "timestamp": _iso(found.at),
     }
 
@@ -106,13 +126,16 @@ def _check(check: CheckView) -> dict[str, Any]:
 
 
 def routes(
-    current: Callable[[], Health], ready: Callable[[], Sequence[str]], alive: Callable[[], Sequence[str]]
+    current: Callable[[], Health],
+    ready: Callable[[], Sequence[str]],
+    alive: Callable[[], Sequence[str]],
+    configuration: Callable[[], Configuration],
 ) -> list[web.RouteDef]:
     """`/health` of what is watched; *ready* and *alive* say what is missing, in words, and nothing when all is well."""
 
     async def overall(_: web.Request) -> web.Response:
         found = current()
-        return web.json_response(document(found), status=200 if found.status in _GOOD else 503)
+        return web.json_response(document(found, configuration()), status=200 if found.status in _GOOD else 503)
 
     async def readiness(_: web.Request) -> web.Response:
         return _verdict("ready", "not ready", ready())

@@ -11,14 +11,25 @@ from pathlib import Path
 import click
 
 
-@click.command(epilog="Example: sidecar run sidecar.yml --listen 127.0.0.1:9797")
+@click.command(epilog="Examples: sidecar run sidecar.yml --listen 127.0.0.1:9797; sidecar run sidecar.yml --dry-run")
 @click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
 @click.option("--database", help="Path of the SQLite file; wins over the file and the environment.")
 @click.option("--listen", help="host:port, or the path of a Unix socket.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="How much is logged.")
 @click.option("--log-format", type=click.Choice(["auto", "json", "console"]), help="How it is logged.")
-def run(file: Path, database: str | None, listen: str | None, log_level: str | None, log_format: str | None) -> None:
-    """Run the daemon with the configuration in FILE until SIGTERM."""
+@click.option("--strict", is_flag=True, help="Do not start with the last good configuration when FILE is broken.")
+@click.option("--dry-run", "dry", is_flag=True, help="Do everything but send: messages are logged, nothing remembered.")
+def run(
+    file: Path,
+    database: str | None,
+    listen: str | None,
+    log_level: str | None,
+    log_format: str | None,
+    *,
+    strict: bool,
+    dry: bool,
+) -> None:
+    """Run the daemon with the configuration in FILE until SIGTERM; SIGHUP, or a change of the files, reloads it."""
     flags = {
         "database": database,
         "http": {"listen": listen} if listen else None,
@@ -26,10 +37,12 @@ def run(file: Path, database: str | None, listen: str | None, log_level: str | N
     }
     with _for_good():
         _import_structlog()
-        from sidecar import app, config
+        from sidecar import app
 
-        configuration = config.read(file, {k: v for k, v in flags.items() if v is not None})
-    asyncio.run(app.run(configuration))
+        configuration, origin = app.load(file, {k: v for k, v in flags.items() if v is not None}, strict=strict)
+    if origin.problem:
+        click.echo(f"{origin.problem}\nstarting with the last good configuration instead", err=True)
+    asyncio.run(app.run(configuration, origin, dry=dry))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """All rules of a configuration, and what is remembered of them from turn to turn."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,16 @@ class Turn:
         return tuple(alert for result in self.results for alert in result.dropped)
 
 
+def sources(group: Group) -> tuple[str, ...]:
+    """Under whose name the series of each rule of *group* live; the same wherever in the group a rule stands."""
+    seen: Counter[str] = Counter()
+    names = []
+    for rule in group.rules:
+        seen[rule.key.name] += 1
+        names.append(f"rules:{group.name}/{rule.key.name}#{seen[rule.key.name]}")
+    return tuple(names)
+
+
 class Engine:
     """Evaluates groups and owns the memory of every rule; *now* is when the samples begin."""
 
@@ -86,8 +97,7 @@ class Engine:
         if self.started is None:
             self.started = at
         results: list[Result] = []
-        for index, rule in enumerate(group.rules):
-            source = f"rules:{group.name}/{index}"
+        for rule, source in zip(group.rules, sources(group), strict=True):
             if isinstance(rule, Recording):
                 results.append(_record(rule, querier, at, emit, source))
             else:

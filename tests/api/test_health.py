@@ -53,6 +53,12 @@ def test_health_is_a_metric(status, value):
     assert api.batch(found) == Batch("health", NOW, updates)
 
 
+class Loaded:
+    """A configuration whose files have a mistake since it was loaded."""
+
+    loaded_at, problem, last_good, needs_restart = 1_699_999_000.0, "sidecar.yml:1: is empty", False, ("http",)
+
+
 def test_the_document():
     """Each check is there by name with its state, since when, and the failure that speaks against it."""
     checks = [
@@ -60,7 +66,7 @@ def test_the_document():
         CheckView("a", "tcp", "a:1", True, CheckState(CheckStatus.DOWN, 1_699_999_990.0, last=FAILED)),
     ]
 
-    assert json.loads(json.dumps(api.document(api.health(checks, NOW)))) == {
+    assert json.loads(json.dumps(api.document(api.health(checks, NOW), Loaded()))) == {
         "status": "critical",
         "critical_failures": ["a"],
         "checks": [
@@ -87,6 +93,13 @@ def test_the_document():
                 "error_type": "",
             },
         ],
+        "configuration": {
+            "ok": False,
+            "loaded": "2023-11-14T21:56:40.000Z",
+            "last_good": False,
+            "problem": "sidecar.yml:1: is empty",
+            "needs_restart": ["http"],
+        },
         "timestamp": "2023-11-14T22:13:20.250Z",
     }
 
@@ -108,7 +121,7 @@ def test_the_evidence_is_against_the_check_now(state, evidence):
 @pytest.mark.parametrize(("status", "code"), [("healthy", 200), ("degraded", 200), ("unknown", 503), ("critical", 503)])
 async def test_the_code_says_whether_to_trust_it(status, code):
     """Only what is known to work answers 200."""
-    routes = api.routes(lambda: api.Health(Status(status), (), (), NOW), list, list)
+    routes = api.routes(lambda: api.Health(Status(status), (), (), NOW), list, list, Loaded)
 
     assert await answer(routes, "/health") == code
 
@@ -117,7 +130,7 @@ async def test_the_code_says_whether_to_trust_it(status, code):
 @pytest.mark.parametrize(("problems", "code"), [([], 200), (["prober has not finished a turn"], 503)])
 async def test_the_watcher_s_own_health(path, problems, code):
     """Readiness and liveness are 503 as long as there is something to say."""
-    routes = api.routes(lambda: api.health([], NOW), lambda: problems, lambda: problems)
+    routes = api.routes(lambda: api.health([], NOW), lambda: problems, lambda: problems, Loaded)
 
     assert await answer(routes, path) == code
 

@@ -60,7 +60,7 @@ def test_promtool_finds_nothing_to_say():
 @asynccontextmanager
 async def serving(store: Store) -> AsyncIterator[Address]:
     """A public listener on a free port."""
-    server = Web(metrics.routes(store.live, {"cluster": "eu-1"}), listen="127.0.0.1:0", public="127.0.0.1:0")
+    server = Web(metrics.routes(store.live, lambda: {"cluster": "eu-1"}), listen="127.0.0.1:0", public="127.0.0.1:0")
     task = asyncio.create_task(server.run())
     await server.bound.wait()
     yield server.addresses[1]

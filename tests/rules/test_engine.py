@@ -40,10 +40,10 @@ def test_what_is_emitted():
     recorded = [("y", Labels(a="b"), 2.0)]
     alert = Labels(a="b", alertname="A")
     assert shown == [
-        ("rules:g/0", 1000, True, True, recorded),
-        ("rules:g/1", 1000, True, True, [("ALERTS", alert.with_(alertstate="pending"), 1.0)]),
-        ("rules:g/0", 1010, True, True, recorded),
-        ("rules:g/1", 1010, True, True, [("ALERTS", alert.with_(alertstate="firing"), 1.0)]),
+        ("rules:g/y#1", 1000, True, True, recorded),
+        ("rules:g/A#1", 1000, True, True, [("ALERTS", alert.with_(alertstate="pending"), 1.0)]),
+        ("rules:g/y#1", 1010, True, True, recorded),
+        ("rules:g/A#1", 1010, True, True, [("ALERTS", alert.with_(alertstate="firing"), 1.0)]),
     ]
 
 

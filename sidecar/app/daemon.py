@@ -1,46 +1,41 @@
-"""The composition root: the one module that knows every part."""
+"""One daemon: its parts, and what they tell each other."""
 
 import asyncio
-import contextlib
 import platform
 import random
-import signal
 import socket
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
 import structlog
+from aiohttp import web
 
 from sidecar.alerts.book import AlertBook
 from sidecar.alerts.facts import Circumstances, Policy
 from sidecar.alerts.record import Record
-from sidecar.api import health, metrics
+from sidecar.api import health, metrics, reloading
 from sidecar.api.exposition import Live
 from sidecar.api.turns import Turns
+from sidecar.app.listening import listening
+from sidecar.app.reloading import Origin, Reloader
+from sidecar.app.sending import Sending, unsent
 from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
 from sidecar.db import Database, alerts, meta, records, state
-from sidecar.model.alerts import Alert
-from sidecar.model.families import (
-    ALERTS,
-    BUILD_INFO,
-    CONFIG_RELOAD_SUCCESS,
-    CONFIG_RELOAD_TIME,
-    DATABASE_WRITABLE,
-    SIDECAR_ALERTS,
-)
+from sidecar.model.alerts import Alert, EndReason, RuleKey
+from sidecar.model.families import ALERTS, BUILD_INFO, DATABASE_WRITABLE, SIDECAR_ALERTS
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification
 from sidecar.model.samples import Batch, Kind, Update
 from sidecar.outbound import Outbound
-from sidecar.rules.engine import Engine
+from sidecar.rules.compiled import RuleSet
+from sidecar.rules.engine import Engine, Result, sources
 from sidecar.rules.evaluation import Surroundings
-from sidecar.secrets import redact
 from sidecar.services import probing
 from sidecar.services.delivery import REPORT, Delivery
 from sidecar.services.dispatcher import Dispatcher
@@ -48,37 +43,35 @@ from sidecar.services.evaluator import Evaluator
 from sidecar.services.evidence import evidence
 from sidecar.services.prober import TURN, Prober
 from sidecar.services.start import Start
-from sidecar.services.web import Web
 from sidecar.store import Store
-from sidecar.telemetry import logs
 from sidecar.telemetry.process import ProcessReader
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """What channels get to know; fits `sidecar.channels.SendContext`."""
-
-    clock: SystemClock
-    outbound: Outbound
-    external_url: str
-    external_labels: dict[str, str]
-    timezone: str
 
 
 class App:
     """One daemon with one configuration."""
 
     def __init__(
-        self, config: Config, clock: SystemClock, outbound: Outbound, database: Database, saved: state.State
+        self,
+        config: Config,
+        clock: SystemClock,
+        outbound: Outbound,
+        database: Database,
+        saved: state.State,
+        *,
+        origin: Origin | None = None,
+        dry: bool = False,
     ) -> None:
+        config = unsent(config) if dry else config
         settings, now = config.settings, clock.time()
         self.config = config
         self.clock = clock
         self.database = database
+        self._outbound = outbound
+        self._dry = dry
         self._pod = settings.pod or socket.gethostname()
-        self._checks = {check.name: check for check in config.checks}
+        self.reloader = Reloader(config, origin, clock, self.apply)
         self.store = Store(tick=settings.tick, retention=max(3900.0, config.rules.reach + 300.0))
         self.turns = Turns(clock.monotonic)
         self.prober = Prober(
@@ -91,9 +84,7 @@ class App:
             turned=self.turns.expect("prober", TURN),
             pod=self._pod,
         )
-        self.engine = Engine(
-            config.rules, now, Surroundings(settings.external_labels, settings.external_url.rstrip("/"))
-        )
+        self.engine = Engine(config.rules, now, _surroundings(config))
         downtime = now - saved.saved_at if saved.saved_at is not None else 0.0
         orphans = self.engine.restore(saved.alerts, max(0.0, downtime), now, self._gone)
         set_back = downtime < -SLEW_LIMIT  # while nobody looked
@@ -107,9 +98,7 @@ class App:
         self.delivery = Delivery(
             database,
             {channel.name: channel for channel in config.channels},
-            Sending(
-                clock, outbound, settings.external_url.rstrip("/"), dict(settings.external_labels), settings.timezone
-            ),
+            Sending.under(config, clock, outbound),
             clock,
             emit=self.store.append,
             chance=random.random,
@@ -130,7 +119,6 @@ class App:
             stepped=self._stepped,
             turned=self.turns.expect("evaluator", settings.tick),
         )
-        self._loaded_at = now
         self._process = ProcessReader()
         self._names: dict[str, frozenset[str]] = {}  # of each check's series, for the groups that read them
         self._began_deciding = False
@@ -148,8 +136,9 @@ class App:
 
     def _evidence_of(self, alert: Alert) -> str:
         """What the check that *alert* names said last, when it failed."""
-        check = self._checks.get(alert.labels.text("check"))
-        return evidence(alert, check, self.prober.states()[check.name]) if check else ""
+        name = alert.labels.text("check")
+        check = next((check for check in self.config.checks if check.name == name), None)
+        return evidence(alert, check, self.prober.states()[name]) if check else ""
 
     async def run(self, *, listen: bool = True) -> None:
         """Watch and tell until cancelled; then finish what is under way, within seconds."""
@@ -165,7 +154,7 @@ class App:
         try:
             async with AsyncExitStack() as stack:
                 if listen:
-                    await stack.enter_async_context(self._listening())
+                    await stack.enter_async_context(listening(self.config.settings, self.routes))
                 await self._serve()
         except asyncio.CancelledError:  # asked to end; whatever else ends us is a crash
             await self.database.run(meta.stopped, self.clock.time())
@@ -179,43 +168,64 @@ class App:
                     ("evaluator", self.evaluator.run()),
                     ("delivery", self.delivery.run()),
                     ("housekeeping", self._keep_house()),
+                    ("reloader", self.reloader.watch(self._look)),
                 ):
                     services.create_task(service, name=name)
         finally:
             self.turns.stopping()
             log.info("daemon.stopping")
 
-    @asynccontextmanager
-    async def _listening(self) -> AsyncIterator[None]:
-        """The listeners, bound for as long as the block lasts: they are the last to go."""
-        settings = self.config.settings
-        web: Web
-        routes = [
-            *metrics.routes(self._live, settings.external_labels),
-            *health.routes(self.health, lambda: self.turns.ready(listening=web.bound.is_set()), self.turns.alive),
+    def routes(self, bound: Callable[[], bool]) -> list[web.RouteDef]:
+        """Everything that is served; *bound* says whether the listeners are."""
+        return [
+            *metrics.routes(self._live, lambda: self.config.settings.external_labels),
+            *health.routes(
+                self.health,
+                lambda: self.turns.ready(listening=bound()),
+                self.turns.alive,
+                lambda: self.reloader.status,
+            ),
+            *reloading.routes(self.reloader.reload),
         ]
-        host = urlsplit(settings.external_url).hostname
-        web = Web(
-            routes,
-            listen=settings.http.listen,
-            public=settings.http.public,
-            token=settings.http.token.reveal if settings.http.token else None,
-            hosts=[host] if host else [],
+
+    # Another configuration.
+
+    async def apply(self, config: Config) -> None:
+        """Go on with *config*; returns when it is in use and what it ended is told."""
+        config = unsent(config) if self._dry else config
+        await self.evaluator.between(partial(self._swap, config))
+
+    def _swap(self, config: Config, now: float) -> list[Result]:
+        """Make it so, between two turns and in one piece: nobody sees half of it."""
+        old = {check.name: probing.labels(check, self._pod) for check in self.config.checks}
+        new = {check.name: probing.labels(check, self._pod) for check in config.checks}
+        rules = {rule.key for rule in self.config.rules.alerting} - {rule.key for rule in config.rules.alerting}
+        before, self.config = self.config, config
+        for name in [name for name, labels in old.items() if new.get(name) != labels]:
+            self.store.end(f"check:{name}", now)
+            self._names.pop(name, None)
+        for check in config.checks:
+            if old.get(check.name) != new[check.name]:
+                self.store.begin(probing.source(check), now)
+        for source in _sources(before.rules) - _sources(config.rules):
+            self.store.end(source, now)
+        self.engine.around = _surroundings(config)
+        results = [
+            *self.engine.replace(config.rules, now, self.book.told),
+            *self.engine.forget(now, lambda labels: labels.text("check") not in new and self._gone(labels)),
+            *self.engine.forget(now, self._gone, EndReason.REPLACED),
+        ]
+        self.store.retain(config.rules.reach + 300.0)
+        self.start.replace(config.checks, [group.name for group in config.rules.groups], now)
+        self.delivery.replace(
+            {channel.name: channel for channel in config.channels}, Sending.under(config, self.clock, self._outbound)
         )
-        server = asyncio.create_task(web.run(), name="web")
-        bound = asyncio.create_task(web.bound.wait())
-        try:
-            await asyncio.wait([server, bound], return_when=asyncio.FIRST_COMPLETED)
-            if server.done():
-                await server
-            for address in web.addresses:
-                log.info("web.listening", address=str(address))
-            yield
-        finally:
-            bound.cancel()
-            server.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await server
+        self.dispatcher.replace(self._circumstances(), rules)
+        return _joined(results)
+
+    def _look(self) -> float | None:
+        reload = self.config.settings.reload
+        return reload.every if reload.watch else None
 
     # What services tell each other.
 
@@ -285,8 +295,7 @@ class App:
 
     def _facts(self) -> Iterator[Update]:
         yield Update(BUILD_INFO, 1.0, Labels(version=version("claude-sidecar"), python=platform.python_version()))
-        yield Update(CONFIG_RELOAD_SUCCESS, 1.0)
-        yield Update(CONFIG_RELOAD_TIME, self._loaded_at)
+        yield from self.reloader.facts()
         yield Update(DATABASE_WRITABLE, float(self.database.writable))
         counts = Counter((alert.name, alert.severity, alert.state.value) for alert in self.book.alerts())
         for (name, severity, alert_state), n in counts.items():
@@ -307,30 +316,18 @@ def _names(batch: Batch) -> Iterator[str]:
             yield from (f"{update.family.name}{suffix}" for suffix in ("_bucket", "_sum", "_count"))
 
 
-@asynccontextmanager
-async def build(
-    config: Config, *, clock: SystemClock | None = None, outbound: Outbound | None = None
-) -> AsyncIterator[App]:
-    """The daemon that *config* asks for, with its database open and its state restored."""
-    clock = clock or SystemClock()
-    async with AsyncExitStack() as stack:
-        outbound = outbound or Outbound()
-        stack.push_async_callback(outbound.close)
-        database = await stack.enter_async_context(Database(config.settings.database, clock))
-        saved = await database.run(state.load)
-        yield App(config, clock, outbound, database, saved)
+def _surroundings(config: Config) -> Surroundings:
+    return Surroundings(config.settings.external_labels, config.settings.external_url.rstrip("/"))
 
 
-async def run(config: Config) -> None:
-    """Run the daemon until SIGTERM or SIGINT."""
-    logs.configure(level=config.settings.log.level, form=config.settings.log.format, redact=redact)
-    task = asyncio.current_task()
-    assert task is not None
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        async with build(config) as app:
-            await app.run()
-    except asyncio.CancelledError:
-        log.info("daemon.stopped")
+def _sources(rules: RuleSet) -> set[str]:
+    return {source for group in rules.groups for source in sources(group)}
+
+
+def _joined(results: Iterable[Result]) -> list[Result]:
+    """One result per rule, the last, which has all that the earlier ones came to."""
+    last: dict[RuleKey, Result] = {}
+    for result in results:
+        before = last.get(result.key)
+        last[result.key] = replace(result, changed=(*before.changed, *result.changed)) if before else result
+    return list(last.values())
