@@ -9,6 +9,9 @@ DURATIONS: Final = tuple(0.1 * 2**n for n in range(13)) + (600.0,)
 FIRST_TOKEN: Final = tuple(0.05 * 2**n for n in range(11)) + (60.0,)
 """Upper bounds for the time to a first token in seconds: 0.05 doubling to 51.2, then 60."""
 
+TURNS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds in seconds for what the daemon itself does in one piece."""
+
 
 def _gauge(name: str, text: str) -> Family:
     return Family(name, Kind.GAUGE, text)
@@ -119,7 +122,25 @@ OUTBOX_UNSERVED = _gauge(
 DATABASE_WRITABLE = _gauge("sidecar_database_writable", "Whether what is decided is also remembered on disk (1).")
 PROBES_MISSED = _counter("sidecar_probes_missed_total", "Probes that could not start in time, by check.")
 CLOCK_STEPS = _counter("sidecar_clock_steps_total", "Jumps of the machine's clock, by direction.")
-LOOP_LAG = _gauge("sidecar_event_loop_lag_seconds", "How late the event loop woke at the last tick.")
+LOOP_LAG = _gauge("sidecar_event_loop_lag_seconds", "The longest that the event loop was late since the tick before.")
+GC_PAUSE = _gauge("sidecar_gc_longest_pause_seconds", "The longest garbage collection since the tick before.")
+GC_SECONDS = _counter("sidecar_gc_seconds_total", "Time spent in garbage collections.")
+EVALUATOR_TURN = Family(
+    "sidecar_evaluator_turn_seconds", Kind.HISTOGRAM, "Turns that had something to do: tick, rules, decisions.", TURNS
+)
+DATABASE_WAIT = Family(
+    "sidecar_database_transaction_seconds",
+    Kind.HISTOGRAM,
+    "Transactions of the database, from asking for one to its end.",
+    TURNS,
+)
+PROBE_DELAY = _gauge(
+    "sidecar_probe_longest_delay_seconds",
+    "The longest that a probe was late or waited for a slot since the tick before.",
+)
+PROBES_RUNNING = _gauge("sidecar_probes_running", "Probes under way.")
+PROBE_SLOTS = _gauge("sidecar_probe_slots", "Probes that may be under way at once.")
+HTTP_CONNECTIONS = _gauge("sidecar_http_connections", "Connections to the daemon's listeners.")
 SERIES = _gauge("sidecar_store_series", "Live series in the store.")
 SAMPLES_REFUSED = _counter("sidecar_samples_refused_total", "Samples that were refused, by source and reason.")
 TELEMETRY_SENT = _counter("sidecar_telemetry_sent_total", "Spans and data points that a collector took, by signal.")
