@@ -1,0 +1,326 @@
+"""What the checks share that speak no HTTP: addresses, connections with their phases, and errors in our words."""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Self
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator
+
+from sidecar.checks import CheckFailed, ProbeContext
+from sidecar.checks._http import quoted
+
+_STAGGER: Final = 0.25  # seconds until the next address is tried beside the one before, as RFC 8305 has it
+_MOST: Final = 4 * 1024 * 1024  # bytes that a peer may say in one probe
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port, or the path of a Unix socket."""
+
+    host: str
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str, default: int = 0) -> Self:
+        """What *text*, `host:port` or `[::1]:port`, names; raises ValueError without repeating it."""
+        advice = "expected host:port, such as db:5432 or [::1]:5432"
+        if "@" in text or "/" in text or any(c.isspace() for c in text):
+            raise ValueError(f"this is no address, {advice}")
+        try:
+            parts = urlsplit(f"//{text}")
+            host, port = parts.hostname or "", parts.port or default
+        except ValueError:
+            host, port = "", 0
+        if not host or not port:
+            raise ValueError(f"this is no address with a host and a port, {advice}")
+        return cls(host, port)
+
+
+def address_text(text: str) -> str:
+    """A validator for settings that are `host:port`."""
+    Address.parse(text)
+    return text
+
+
+HostPort = Annotated[str, AfterValidator(address_text)]
+"""A text such as db:5432 or [::1]:5432."""
+
+
+def server_url(ports: Mapping[str, int], example: str) -> Callable[[str], str]:
+    """A validator for URLs of *ports*' schemes, without credentials and options; what is refused is not shown."""
+
+    def check(text: str) -> str:
+        try:
+            parts = urlsplit(text)
+            usable = parts.scheme in ports and bool(parts.path if parts.scheme == "unix" else parts.hostname)
+            usable = usable and (parts.port is None or parts.port > 0)
+        except ValueError:
+            usable = False
+        if not usable or any(c.isspace() or ord(c) < 0x20 for c in text):
+            raise ValueError(f"this is no address for this check, expected one such as {example}")
+        if "@" in parts.netloc:
+            raise ValueError("the URL holds a user name or password, which would be shown; use `username`, `password`")
+        if parts.query or parts.fragment:
+            raise ValueError(f"the URL has options behind a ? or #, expected none, as in {example}")
+        return text
+
+    return check
+
+
+def url_address(url: str, ports: Mapping[str, int]) -> Address:
+    """Where *url*, which was checked, leads."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return Address("", path=unquote(parts.path))
+    return Address(parts.hostname or "", parts.port or ports[parts.scheme])
+
+
+@dataclass(slots=True)
+class Stream:
+    """An open connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The connection's TLS, once there is one."""
+        found: ssl.SSLObject | None = self.writer.get_extra_info("ssl_object")
+        return found
+
+
+class _Limited(asyncio.StreamReader):
+    """A reader whose peer may say only so much: drivers believe the lengths that they are told."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def feed_data(self, data: Any) -> None:
+        self._most -= len(data)
+        if self._most >= 0:
+            super().feed_data(data)
+        elif self.exception() is None:
+            self.set_exception(TooMuchError())
+
+
+class TooMuchError(ConnectionError):
+    """A peer said more than a probe listens to."""
+
+
+@asynccontextmanager
+async def dial(
+    ctx: ProbeContext,
+    address: Address,
+    *,
+    tls: bool = False,
+    most: int = _MOST,
+) -> AsyncIterator[Stream]:
+    """A connection to *address* that ends with the block, and sooner when the peer says more than *most* bytes.
+
+    Records the phases resolve, connect and, with *tls*, tls; raises CheckFailed. Errors inside the block are the
+    caller's: see `translated`.
+    """
+    sock = await connect(ctx, address)
+    try:
+        reader = _Limited(most)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(lambda: protocol, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+    stream = Stream(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+    try:
+        if tls:
+            await start_tls(ctx, stream, address, most=most)
+        yield stream
+    finally:
+        # Not a polite end: it would wait for a peer that may never answer.
+        stream.writer.transport.abort()
+        transport.abort()
+
+
+async def start_tls(
+    ctx: ProbeContext,
+    stream: Stream,
+    address: Address,
+    *,
+    context: ssl.SSLContext | None = None,
+    most: int = _MOST,
+) -> None:
+    """Begin TLS on *stream*, with its phase; raises CheckFailed."""
+    loop = asyncio.get_running_loop()
+    where = str(address)
+    context = context or trust(ctx)
+    reader = _Limited(most)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    plain = stream.writer.transport
+    with ctx.timed("tls"):
+        try:
+            transport = await loop.start_tls(plain, protocol, context, server_hostname=server_name(ctx, address))
+        except (OSError, ValueError) as exc:
+            raise tls_failed(exc, where) from exc
+    if transport is None:  # the peer hung up while it was being set up
+        raise CheckFailed("tls", f"{where} hung up in the middle of the TLS handshake")
+    protocol.connection_made(transport)
+    stream.reader, stream.writer = reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+def trust(ctx: ProbeContext) -> ssl.SSLContext:
+    """Whom TLS trusts."""
+    return ssl.create_default_context()
+
+
+def server_name(ctx: ProbeContext, address: Address) -> str:
+    """The name that the certificate of *address* has to have."""
+    return address.host
+
+
+async def resolve(ctx: ProbeContext, address: Address, *, family: int = 0) -> list[tuple[int, Any]]:
+    """Where *address* is, as pairs of a socket's family and its address; the phase is resolve."""
+    loop = asyncio.get_running_loop()
+    try:
+        with ctx.timed("resolve"):
+            found = await loop.getaddrinfo(address.host, address.port, family=family, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        raise CheckFailed("dns", f"the name {quoted(address.host)} does not resolve") from exc
+    return list(dict.fromkeys((info[0], info[4]) for info in found))
+
+
+async def connect(ctx: ProbeContext, address: Address, *, family: int = 0) -> socket.socket:
+    """A connected socket; raises CheckFailed with the word dns or connect."""
+    places: list[tuple[int, Any]] = [(socket.AF_UNIX, address.path)]
+    if not address.path:
+        places = await resolve(ctx, address, family=family)
+    with ctx.timed("connect"):
+        try:
+            return await _first(places)
+        except OSError as exc:
+            raise CheckFailed("connect", f"no connection to {address}: {reason(exc)}") from exc
+
+
+async def _first(places: Iterable[tuple[int, Any]]) -> socket.socket:
+    """The first connection that stands: a place that does not answer soon has the next one tried beside it."""
+    failed: list[OSError] = []
+    running: set[asyncio.Task[socket.socket]] = set()
+    rest = iter(places)
+    more = True
+    try:
+        while more or running:
+            if more and (place := next(rest, None)) is not None:
+                running.add(asyncio.create_task(_connect(*place)))
+            else:
+                more = False
+                if not running:
+                    break
+            done, running = await asyncio.wait(
+                running, timeout=_STAGGER if more else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            winner: socket.socket | None = None
+            for task in done:
+                if (exc := task.exception()) is None:
+                    winner = _keep(winner, task.result())
+                elif isinstance(exc, OSError):
+                    failed.append(exc)
+                else:
+                    raise exc
+            if winner is not None:
+                return winner
+    finally:
+        for task in running:
+            task.add_done_callback(_discard)
+            task.cancel()
+    raise failed[0] if failed else OSError("no address")
+
+
+def _keep(winner: socket.socket | None, other: socket.socket) -> socket.socket:
+    if winner is None:
+        return other
+    other.close()
+    return winner
+
+
+def _discard(task: "asyncio.Task[socket.socket]") -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+async def _connect(family: int, place: Any) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, place)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+@contextmanager
+def translated(where: str, protocol: str) -> Iterator[None]:
+    """Errors of a connection that stood are failed probes; *protocol*: what the peer was expected to speak."""
+    try:
+        yield
+    except TooMuchError as exc:
+        raise CheckFailed("too_large", f"{where} said more than a probe listens to") from exc
+    except TimeoutError:
+        raise
+    except (asyncio.IncompleteReadError, EOFError) as exc:
+        raise CheckFailed("reset", f"{where} hung up without a whole answer of {protocol}") from exc
+    except (asyncio.LimitOverrunError, ValueError, RecursionError) as exc:
+        raise CheckFailed("reset", f"{where} answered with what is no {protocol}") from exc
+    except ssl.SSLError as exc:
+        raise tls_failed(exc, where) from exc
+    except OSError as exc:
+        raise CheckFailed("reset", f"{where} broke the connection: {reason(exc)}") from exc
+
+
+def tls_failed(exc: Exception, where: str) -> CheckFailed:
+    """Why TLS did not come about."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        said = exc.verify_message.rstrip(".")
+        return CheckFailed("tls", f"the certificate of {where} is not accepted: {quoted(said)}")
+    return CheckFailed("tls", f"the TLS handshake with {where} failed: {reason(exc)}")
+
+
+def reason(exc: BaseException) -> str:
+    """What the operating system or OpenSSL says, in words of theirs that hold no address and no secret."""
+    if isinstance(exc, ssl.SSLError):
+        return (exc.reason or type(exc).__name__).lower().replace("_", " ")
+    if isinstance(exc, OSError) and exc.errno and exc.errno > 0:
+        return os.strerror(exc.errno).lower()
+    if isinstance(exc, ConnectionError | EOFError):
+        return "it hung up"
+    return type(exc).__name__
+
+
+def named(context: ssl.SSLContext, server_name: str) -> ssl.SSLContext:
+    """A view of *context* that expects *server_name*, for drivers that take the address for the name."""
+
+    class Named(ssl.SSLContext):
+        def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+            return context.wrap_bio(*args, **(kwargs | {"server_hostname": server_name or None}))
+
+    return Named(ssl.PROTOCOL_TLS_CLIENT)
+
+
+async def closing(end: Any, patience: float = 1.0) -> None:
+    """Await *end*, which ends a driver's own tasks, for *patience* seconds at most; its errors are nobody's news."""
+    with suppress(Exception):
+        async with asyncio.timeout(patience):
+            await end
