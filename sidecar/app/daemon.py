@@ -18,12 +18,14 @@ from aiohttp import web
 from sidecar.alerts.book import AlertBook
 from sidecar.alerts.facts import Circumstances, Policy
 from sidecar.alerts.record import Record
-from sidecar.api import health, metrics, reloading
+from sidecar.api import health, metrics, reloading, v1
+from sidecar.api.evaluations import Evaluations
 from sidecar.api.exposition import Live
 from sidecar.api.turns import Turns
 from sidecar.app.listening import listening
 from sidecar.app.reloading import Origin, Reloader
 from sidecar.app.sending import Sending, unsent
+from sidecar.app.view import View
 from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
 from sidecar.db import Database, alerts, meta, records, state
@@ -74,6 +76,7 @@ class App:
         self.reloader = Reloader(config, origin, clock, self.apply)
         self.store = Store(tick=settings.tick, retention=max(3900.0, config.rules.reach + 300.0))
         self.turns = Turns(clock.monotonic)
+        self.evaluations = Evaluations()
         self.prober = Prober(
             config.checks,
             clock,
@@ -118,6 +121,7 @@ class App:
             ready=self._ready,
             stepped=self._stepped,
             turned=self.turns.expect("evaluator", settings.tick),
+            evaluated=self.evaluations.note,
         )
         self._process = ProcessReader()
         self._names: dict[str, frozenset[str]] = {}  # of each check's series, for the groups that read them
@@ -132,9 +136,9 @@ class App:
             for rule in self.config.rules.alerting
         }
         channels = {channel.name: channel for channel in self.config.channels}
-        return Circumstances(channels, policies, self.start.mutes, evidence_of=self._evidence_of)
+        return Circumstances(channels, policies, self.start.mutes, evidence_of=self.evidence_of)
 
-    def _evidence_of(self, alert: Alert) -> str:
+    def evidence_of(self, alert: Alert) -> str:
         """What the check that *alert* names said last, when it failed."""
         name = alert.labels.text("check")
         check = next((check for check in self.config.checks if check.name == name), None)
@@ -177,16 +181,19 @@ class App:
 
     def routes(self, bound: Callable[[], bool]) -> list[web.RouteDef]:
         """Everything that is served; *bound* says whether the listeners are."""
-        return [
-            *metrics.routes(self._live, lambda: self.config.settings.external_labels),
+        ready, alive = (lambda: self.turns.ready(listening=bound())), self.turns.alive
+        routes = [
+            *metrics.routes(self.live, lambda: self.config.settings.external_labels),
             *health.routes(
                 self.health,
-                lambda: self.turns.ready(listening=bound()),
-                self.turns.alive,
+                ready,
+                alive,
                 lambda: self.reloader.status,
             ),
             *reloading.routes(self.reloader.reload),
+            *v1.routes(View(self), ready, alive),
         ]
+        return [*routes, v1.description(routes)]
 
     # Another configuration.
 
@@ -279,7 +286,7 @@ class App:
         ]
         return health.health(views, self.clock.time())
 
-    def _live(self) -> Live:
+    def live(self) -> Live:
         """Current values; `ALERTS` alone stays out, so that nobody who scrapes us alerts on our alerts."""
         return [(family, children) for family, children in self.store.live() if family.name != ALERTS.name]
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 
+from sidecar.api import problems
 from sidecar.config import Settings
 from sidecar.services.web import Web
 
@@ -31,6 +32,7 @@ async def listening(
         public=settings.http.public,
         token=settings.http.token.reveal if settings.http.token else None,
         hosts=[host] if host else [],
+        around=[problems.in_json()],
     )
     server = asyncio.create_task(served.run(), name="web")
     bound = asyncio.create_task(served.bound.wait())

@@ -11,7 +11,7 @@ import structlog
 from sidecar.clock import Clock
 from sidecar.model.families import (
     CLOCK_STEPS,
-    LOOP_LAG,
+    EVALUATOR_TURN,
     RULE_DURATION,
     RULE_EVALUATIONS,
     RULE_FAILURES,
@@ -93,7 +93,7 @@ class Evaluator:
 
     *collect* is called before each tick, for whoever has values of his own to hand in. *announce* decides and commits.
     *ready* says whether the checks behind an alert with these labels have a state. *stepped* hears of jumps of the
-    clock, in seconds.
+    clock, in seconds; *evaluated* of each group's turn, and how many seconds it took.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class Evaluator:
         ready: Callable[[Labels], bool],
         stepped: Callable[[float, float], None],
         turned: Callable[[], None],
+        evaluated: Callable[[Turn, float], object] = lambda _turn, _seconds: None,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -118,6 +119,7 @@ class Evaluator:
         self._ready = ready
         self._stepped = stepped
         self._turned = turned
+        self._evaluated = evaluated
         self._wake = asyncio.Event()
         self._schedules: tuple[_Schedule, ...] = ()
         self._next_tick = 0.0
@@ -220,6 +222,7 @@ class Evaluator:
             if turn.failures:
                 span.fail("rule", "; ".join(f"{key.name}: {error}" for key, error in turn.failures))
         took = self._clock.monotonic() - began
+        self._evaluated(turn, took)
         labels = Labels(group=group.name)
         updates = [Update(RULE_EVALUATIONS, len(group.rules), labels), Update(RULE_DURATION, took, labels)]
         for key, error in turn.failures:
@@ -240,8 +243,6 @@ class Evaluator:
 
     def _write(self, now: float) -> None:
         """Every live series gets a sample at the tick's own instant, the same on every pod."""
-        lag = Update(LOOP_LAG, max(0.0, now - self._next_tick))
-        self._store.append(Batch("evaluator", now, (lag,), write=False, whole=False))
         self._collect(now)
         at = self._store.grid(now)
         self._write_all(at)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Middleware
 
 from sidecar.services import addresses, guard
 from sidecar.services.addresses import Address, ListenError
@@ -53,7 +54,8 @@ class Web:
     """Serves *routes* on *listen*, and those in PUBLIC on *public* too, from `run` until it is cancelled.
 
     *listen* that others can reach needs a *token*: without one the constructor refuses. *hosts* are names, beside
-    localhost and IP addresses, by which people call us: that of the external URL.
+    localhost and IP addresses, by which people call us: that of the external URL. *around* sees every request first,
+    and every refusal last.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Web:
         public: str = "",
         token: Callable[[], str] | None = None,
         hosts: Collection[str] = (),
+        around: Sequence[Middleware] = (),
         max_body: int = 1 << 20,
         max_connections: int = 256,
         patience: float = 30.0,
@@ -79,7 +82,7 @@ class Web:
         self._grace = grace  # seconds for answers under way at the end
         who = guard.own_names(hosts) if token is None and not self._listen.path else None
         key = guard.token_required(token) if token is not None else None
-        self._middlewares = [ware for ware in (who, guard.same_origin(hosts), key) if ware is not None]
+        self._middlewares = [*around, *(ware for ware in (who, guard.same_origin(hosts), key) if ware is not None)]
         self.addresses: Sequence[Address] = ()
         """Where it really listens, `listen` first; empty until bound."""
         self.bound = asyncio.Event()

@@ -1,0 +1,149 @@
+"""Alerts as Prometheus' API has them, and beside that what each channel was told and what comes next."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from aiohttp import web
+from pydantic import Field
+
+from sidecar.alerts.book import AlertBook
+from sidecar.api import wording
+from sidecar.api.endpoint import AskedAsPrometheus, Part, get
+from sidecar.api.moments import Stamp, iso
+from sidecar.api.points import number
+from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
+from sidecar.rules.compiled import Alerting
+
+
+class Telling(Protocol):
+    """Who knows about alerts."""
+
+    @property
+    def book(self) -> AlertBook: ...
+    @property
+    def rules(self) -> Mapping[RuleKey, Alerting]: ...
+
+    def evidence_of(self, alert: Alert, /) -> str:
+        """What speaks for the alert: one line, safe to show to anybody."""
+        ...
+
+
+class AskedAlerts(AskedAsPrometheus):
+    """Which alerts."""
+
+    ended: bool = Field(False, description="Whether those that ended in the last minutes are answered, too.")
+
+
+class NextStep(Part):
+    """What comes next if nothing changes."""
+
+    at: Stamp | None = Field(description="When; null if it comes when the facts change.")
+    channel: str = Field(description="For whom; empty if for nobody in particular.")
+    what: str
+
+
+class ToldChannel(Part):
+    """What one channel knows of an alert."""
+
+    channel: str
+    open: bool = Field(description="Whether it was told that the alert fires, and not yet that it ended.")
+    opened_at: Stamp | None
+    told_at: Stamp | None = Field(description="When the last opening or reminder was put.")
+    reason: str = Field(description="Why it is told nothing now, or was told last.")
+    due: Stamp | None = Field(description="When the decision is looked at again.")
+
+
+class ShownAlert(Part):
+    """One alert: Prometheus' fields, then ours."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    state: AlertState
+    active_at: Stamp = Field(alias="activeAt")
+    keep_firing_since: Stamp | None = Field(alias="keepFiringSince")
+    value: str
+    fingerprint: str
+    rule: str
+    group: str
+    severity: str
+    text: str = Field(description="The state in words.")
+    fired_at: Stamp | None
+    ended_at: Stamp | None
+    end_reason: EndReason | None
+    condition: str = Field(description="The rule's comparison in words.")
+    samples: float | None = Field(description="Observations behind the value.")
+    evidence: str = Field(description="What the failed probe said.")
+    next_step: str = Field(description="What to do about it, as the rule says.")
+    runbook: str
+    channels: list[ToldChannel]
+    next: list[NextStep]
+
+
+class Alerts(Part):
+    """Alerts."""
+
+    alerts: list[ShownAlert]
+
+
+def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:
+    """*alert* with what was told about it."""
+    records = telling.book.records(alert.fingerprint)
+    dues = telling.book.dues()
+    return ShownAlert(
+        labels=dict(alert.labels),
+        annotations=dict(alert.annotations),
+        state=alert.state,
+        active_at=iso(alert.active_at) or "",
+        keep_firing_since=iso(alert.keep_firing_since),
+        value=number(alert.value),
+        fingerprint=alert.fingerprint,
+        rule=alert.rule.name,
+        group=alert.rule.group,
+        severity=alert.severity,
+        text=wording.state(alert, now),
+        fired_at=iso(alert.fired_at),
+        ended_at=iso(alert.ended_at),
+        end_reason=alert.end_reason,
+        condition=alert.condition,
+        samples=alert.samples,
+        evidence=telling.evidence_of(alert),
+        next_step=alert.annotations.text("next_step"),
+        runbook=alert.annotations.text("runbook_url"),
+        channels=[
+            ToldChannel(
+                channel=record.channel,
+                open=record.open,
+                opened_at=iso(record.opened_at),
+                told_at=iso(record.told_at),
+                reason=record.reason,
+                due=iso(dues.get(record.key)),
+            )
+            for record in sorted(records, key=lambda record: record.channel)
+        ],
+        next=next_steps(alert, telling),
+    )
+
+
+def next_steps(alert: Alert, telling: Telling) -> list[NextStep]:
+    """What comes next for *alert*, the earliest first."""
+    rule = telling.rules.get(alert.rule)
+    records = telling.book.records(alert.fingerprint)
+    found = wording.dues(alert, records, telling.book.dues(), rule.spec.for_ if rule else None)
+    return [NextStep(at=iso(due.at), channel=due.channel, what=due.what) for due in found]
+
+
+def active(alerts: Iterable[Alert], *, ended: bool = False) -> list[Alert]:
+    """Pending and firing alerts, the oldest first; those that *ended* behind them."""
+    chosen = [alert for alert in alerts if ended or alert.state is not AlertState.ENDED]
+    return sorted(chosen, key=lambda alert: (alert.state is AlertState.ENDED, alert.active_at, alert.fingerprint))
+
+
+def routes(telling: Telling, now: Callable[[], float]) -> list[web.RouteDef]:
+    """Alerts as *telling* knows them."""
+
+    async def alerts(asked: AskedAlerts) -> Alerts:
+        found = active(telling.book.alerts(), ended=asked.ended)
+        return Alerts(alerts=[shown(alert, telling, now()) for alert in found])
+
+    wrong = {400: "Wrong parameters."}
+    return [get("/api/v1/alerts", alerts, "Pending and firing alerts, as Prometheus has them.", wrong)]

@@ -1,0 +1,290 @@
+"""The checks: what they say, why, and what comes next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from aiohttp import web
+from pydantic import Field
+
+from sidecar.api.endpoint import Answer, Asked, Nothing, Part, get, post
+from sidecar.api.moments import Stamp, iso
+from sidecar.api.problems import ApiError, Word
+from sidecar.checks import Check
+from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
+from sidecar.model.durations import show
+from sidecar.model.labels import Labels
+from sidecar.model.samples import SeriesData, is_stale
+from sidecar.promql import LOOKBACK_MS
+
+PAID_GAP: Final = 60.0
+"""Seconds from one probe that costs money to the next that somebody asks for: whoever asks again spends again."""
+FREE_GAP: Final = 1.0
+"""The same for probes that cost nothing."""
+PATIENCE: Final = 25.0
+"""Seconds after which whoever asked for a probe is told that it still runs: less than the server waits."""
+
+
+class OneCheck(Asked):
+    """Which check."""
+
+    name: str = Field(description="The check's name.", min_length=1)
+
+
+class Probe(Part):
+    """One probe as it was."""
+
+    at: Stamp
+    ok: bool
+    seconds: float = Field(description="How long it took.")
+    error_type: str = Field(description="One word of a closed list; empty if it succeeded.")
+    message: str
+    notes: dict[str, str | float] = Field(description="What it found out: status, request id, model.")
+    text: str = Field(description="The probe in words.")
+
+
+class CheckSummary(Part):
+    """One check in short."""
+
+    name: str
+    type: str
+    target: str
+    critical: bool = Field(description="Whether health is critical when it is down.")
+    state: CheckStatus
+    since: Stamp | None = Field(description="When the state began.")
+    reason: str = Field(description="Why it is in that state, in words.")
+    labels: dict[str, str]
+    last: Probe | None
+    next_run: Stamp | None = Field(description="When it is probed next, if that is known.")
+
+
+class CheckDetail(CheckSummary):
+    """One check with all that is known of it."""
+
+    every: float = Field(description="Seconds from one probe to the next.")
+    timeout: float = Field(description="Seconds after which a probe has failed.")
+    failures: int = Field(description="Failures in a row, up to now.")
+    successes: int = Field(description="Successes in a row, up to now.")
+    failure_threshold: int
+    success_threshold: int
+    costs: bool = Field(description="Whether each probe costs money.")
+    schedule: str = Field(description="When it is probed, in words.")
+    depends_on: list[str]
+    phases: dict[str, float] = Field(description="Seconds of each phase of the last probe.")
+    last_failure: Probe | None = Field(description="The last failed probe, also after a recovery.")
+    evidence: dict[str, object] = Field(description="What the last failed probe saw: headers, body, notes.")
+    series: dict[str, float | None] = Field(description="The current values of its series.")
+
+
+class Run(Part):
+    """What a probe that was asked for came to."""
+
+    finished: bool = Field(description="Whether it has ended; else it goes on, and the check's page will tell.")
+    check: CheckSummary
+
+
+def summary(check: Check, state: CheckState, next_run: float | None) -> CheckSummary:
+    """*check* in short."""
+    return CheckSummary(
+        name=check.name,
+        type=check.type,
+        target=check.target,
+        critical=check.critical,
+        state=state.status,
+        since=iso(state.since),
+        reason=reason(check, state),
+        labels=dict(check.labels),
+        last=probe(state.last),
+        next_run=iso(next_run),
+    )
+
+
+def detail(
+    check: Check, state: CheckState, next_run: float | None, series: Sequence[SeriesData], now: float
+) -> CheckDetail:
+    """*check* with all that is known of it; *series* are its own."""
+    values = {str(labels): value for labels, value in current(series, now) if not labels.name.endswith("_bucket")}
+    phases = {
+        labels.text("phase"): value for labels, value in current(series, now) if labels.name == "probe_phase_seconds"
+    }
+    return CheckDetail(
+        **dict(summary(check, state, next_run)),
+        every=check.every,
+        timeout=check.timeout,
+        failures=state.failures,
+        successes=state.successes,
+        failure_threshold=check.failure_threshold,
+        success_threshold=check.success_threshold,
+        costs=costs(check),
+        schedule=schedule(check),
+        depends_on=list(getattr(check, "depends_on", ())),
+        phases=phases,
+        last_failure=probe(state.last_failure),
+        evidence=evidence(state),
+        series=values,
+    )
+
+
+def reason(check: Check, state: CheckState) -> str:
+    """Why *check* is in its state, in one sentence."""
+    last = state.last
+    if state.status is CheckStatus.UNKNOWN:
+        return "there was no result for too long" if last else "there was no probe yet"
+    if state.status is CheckStatus.DOWN and state.last_failure is not None:
+        row = f"{state.failures} failures in a row" if state.failures else "the last probes succeeded, but too few"
+        return f"{row}: {words(state.last_failure)}"
+    if last is not None and not last.ok:
+        return f"up, but {state.failures} of {check.failure_threshold} failures: {words(last)}"
+    return "the last probe succeeded"
+
+
+def words(result: ProbeResult) -> str:
+    """A probe in words."""
+    if result.ok:
+        return f"succeeded in {result.duration * 1000:.0f} ms"
+    return ": ".join(filter(None, (result.error_type, result.message)))
+
+
+def probe(result: ProbeResult | None) -> Probe | None:
+    """One probe, if there was one."""
+    if result is None:
+        return None
+    return Probe(
+        at=iso(result.at) or "",
+        ok=result.ok,
+        seconds=result.duration,
+        error_type=result.error_type,
+        message=result.message,
+        notes=dict(result.notes),
+        text=words(result),
+    )
+
+
+def evidence(state: CheckState) -> dict[str, object]:
+    """What the last failed probe saw."""
+    failure = state.last_failure
+    if failure is None:
+        return {}
+    return dict(getattr(failure, "evidence", None) or failure.notes)
+
+
+def schedule(check: Check) -> str:
+    """When *check* is probed, in words."""
+    cron = getattr(check, "cron", None)
+    when = f"cron {cron}" if cron else f"every {show(check.every)}"
+    return f"{when}, while undecided after {show(min(check.confirm, check.every))}"
+
+
+def costs(check: Check) -> bool:
+    """Whether each probe of *check* costs money: whoever asks a model pays for its words."""
+    return check.type in ("claude.messages", "claude.stream")
+
+
+def current(series: Sequence[SeriesData], now: float) -> list[tuple[Labels, float]]:
+    """The last values of *series*, as an instant query sees them."""
+    since = now * 1000 - LOOKBACK_MS
+    found = [(one.labels, one.values[-1]) for one in series if one.times and one.times[-1] > since]
+    return [(labels, value) for labels, value in found if not is_stale(value)]
+
+
+class Watching(Protocol):
+    """Who knows about checks; asked anew for each request."""
+
+    @property
+    def checks(self) -> Sequence[Check]: ...
+
+    def states(self) -> Mapping[str, CheckState]: ...
+
+    def next_run(self, check: str, /) -> float | None:
+        """When the check is probed next, in seconds since the epoch, if that is known."""
+        ...
+
+    def series(self, check: str, /) -> Sequence[SeriesData]:
+        """The check's series."""
+        ...
+
+    def run_now(self, check: str, /) -> Awaitable[object]:
+        """Probe the check, or join the probe that is running."""
+        ...
+
+
+def routes(watching: Watching, now: Callable[[], float]) -> list[web.RouteDef]:
+    """The checks as *watching* knows them."""
+    runs = _Runs(watching, now)
+
+    def find(name: str) -> tuple[Check, CheckState]:
+        known = {check.name: check for check in watching.checks}
+        if name not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise ApiError(Word.NOT_FOUND, f"got the check {name[:80]!r}, expected one of: {names}")
+        return known[name], watching.states().get(name, CheckState())
+
+    async def every(_: Nothing) -> list[CheckSummary]:
+        states = watching.states()
+        return [
+            summary(check, states.get(check.name, CheckState()), watching.next_run(check.name))
+            for check in sorted(watching.checks, key=lambda check: check.name)
+        ]
+
+    async def one(asked: OneCheck) -> CheckDetail:
+        check, state = find(asked.name)
+        return detail(check, state, watching.next_run(check.name), watching.series(check.name), now())
+
+    async def run(asked: OneCheck) -> Answer[Run]:
+        check, state = find(asked.name)
+        finished = await runs.run(check, state)
+        check, state = find(asked.name)
+        found = Run(finished=finished, check=summary(check, state, watching.next_run(check.name)))
+        return Answer(found, status=200 if finished else 202)
+
+    missing = {404: "There is no such check."}
+    return [
+        get("/api/v1/checks", every, "Every check, in short."),
+        get("/api/v1/checks/{name}", one, "One check with all that is known of it.", missing),
+        post(
+            "/api/v1/checks/{name}/run",
+            run,
+            "Probe now, or join the probe that is running, and answer with what it came to.",
+            {202: "It still runs.", **missing, 429: "It was probed a moment ago."},
+        ),
+    ]
+
+
+class _Runs:
+    """Probes that were asked for: joined while they run, and not too many in a row."""
+
+    def __init__(self, watching: Watching, now: Callable[[], float]) -> None:
+        self._watching = watching
+        self._now = now
+        self._running: dict[str, asyncio.Task[object]] = {}
+        self._asked: dict[str, float] = {}
+
+    async def run(self, check: Check, state: CheckState) -> bool:
+        """Whether the probe ended in time; raises ApiError when it is too soon."""
+        task = self._running.get(check.name)
+        if task is None:
+            self._hold(check, state)
+            self._asked[check.name] = self._now()
+            task = asyncio.create_task(self._probe(check.name), name=f"asked probe of {check.name}")
+            self._running[check.name] = task
+            task.add_done_callback(lambda _: self._running.pop(check.name, None))
+        done, _ = await asyncio.wait([task], timeout=PATIENCE)
+        for each in done:
+            each.result()
+        return bool(done)
+
+    async def _probe(self, name: str) -> object:
+        return await self._watching.run_now(name)
+
+    def _hold(self, check: Check, state: CheckState) -> None:
+        gap = PAID_GAP if costs(check) else FREE_GAP
+        last = max(state.last.at if state.last and costs(check) else 0.0, self._asked.get(check.name, 0.0))
+        wait = last + gap - self._now()
+        if 0 < wait <= gap:
+            why = "each probe costs money" if costs(check) else "it is probed for whoever asks, but not at will"
+            raise ApiError(
+                Word.TOO_MANY,
+                f"the check {check.name!r} was probed {show(gap - wait)} ago, expected at least {show(gap)} between "
+                f"two probes, because {why}; its state is at /api/v1/checks/{check.name}",
+                retry_after=wait,
+            )

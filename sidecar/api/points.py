@@ -1,0 +1,77 @@
+"""Values of queries as Prometheus' API writes them."""
+
+import asyncio
+import json
+import math
+from collections.abc import Iterable
+from decimal import Decimal
+
+from sidecar.api.endpoint import redacted
+from sidecar.model.labels import Labels
+from sidecar.promql import Matrix, Scalar, Series, String, Value, Vector
+
+_MANY = 2000  # points that are written in one go: a millisecond or two
+
+
+def number(value: float) -> str:
+    """*value* as Go writes it there: no exponent between 1e-6 and 1e21."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    text = repr(value)
+    if "e" not in text:
+        return text.removesuffix(".0")
+    if 1e-6 <= abs(value) < 1e21:
+        return format(Decimal(text), "f")
+    return text
+
+
+def seconds(ms: int) -> str:
+    """*ms* as seconds."""
+    whole, rest = divmod(ms, 1000)
+    return f"{whole}.{rest:03d}" if rest else str(whole)
+
+
+async def written(value: Value, at_ms: int, limit: int = 0) -> tuple[bytes, bool]:
+    """`{"resultType": …, "result": …}`, and whether *limit* cut it; the loop gets its turn every few points."""
+    match value:
+        case Scalar():
+            return _result("scalar", _pair(at_ms, value.value)), False
+        case String():
+            return _result("string", f"[{seconds(at_ms)},{json.dumps(value.value)}]"), False
+        case Vector():
+            chosen = value.elements[:limit] if limit else value.elements
+            elements = (f'{{"metric":{_metric(labels)},"value":{_pair(at_ms, each)}}}' for labels, each in chosen)
+            return _result("vector", f"[{await _joined(elements)}]"), len(chosen) < len(value.elements)
+        case Matrix():
+            series = value.series[:limit] if limit else value.series
+            return _result("matrix", f"[{','.join([await _series(each) for each in series])}]"), (
+                len(series) < len(value.series)
+            )
+
+
+async def _series(series: Series) -> str:
+    points = await _joined(_pair(at_ms, value) for at_ms, value in series.points)
+    return f'{{"metric":{_metric(series.labels)},"values":[{points}]}}'
+
+
+async def _joined(parts: Iterable[str]) -> str:
+    found: list[str] = []
+    for part in parts:
+        found.append(part)
+        if len(found) % _MANY == 0:
+            await asyncio.sleep(0)
+    return ",".join(found)
+
+
+def _result(kind: str, result: str) -> bytes:
+    return f'{{"resultType":"{kind}","result":{result}}}'.encode("utf-8", "replace")
+
+
+def _pair(at_ms: int, value: float) -> str:
+    return f'[{seconds(at_ms)},"{number(value)}"]'
+
+
+def _metric(labels: Labels) -> str:
+    return json.dumps(redacted(dict(labels)), ensure_ascii=False, separators=(",", ":"))
