@@ -23,6 +23,7 @@ __all__ = ["Override", "RuleSet", "Source", "load_rules"]
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _VAR: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_WORDS: Final = ("alert", "record", "expr", "samples", "severity", "runbook")
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -151,7 +152,7 @@ class _Loader:
             if not isinstance(raw, dict) or ("alert" in raw) == ("record" in raw):
                 self._wrong(place, "expected a rule with either `alert:` or `record:`")
                 continue
-            texts = self._texts(raw, place, "labels", "annotations", "expr", "samples", "alert", "record")
+            texts = self._texts(raw, place, "labels", "annotations", *_WORDS)
             rule = self._alerting(texts, group, place) if "alert" in raw else self._recording(texts, group, place)
             if rule is None:
                 continue

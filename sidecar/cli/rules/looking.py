@@ -1,0 +1,71 @@
+"""`sidecar rules list` and `sidecar rules show`: the rules in effect."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from sidecar.cli.rules.reading import find, refuse, sources
+from sidecar.model import durations
+from sidecar.model.errors import ConfigError
+from sidecar.rules import exporting, writing
+from sidecar.rules.compiled import Alerting, CompiledRule, Group, RuleSet
+
+_COLUMNS = ("rule", "group", "severity", "for", "channels", "place")
+
+
+@click.command("list", epilog="Example: sidecar rules list --config sidecar.yml")
+@sources
+@click.option("--json", "as_json", is_flag=True, help="A JSON list, for machines.")
+def list_(files: Sequence[str], packs: Sequence[str], config: Path | None, *, as_json: bool) -> None:
+    """One line for each rule: what it is called, how bad it is, how long it waits, whom it tells, where it stands."""
+    rules = _find(files, packs, config, as_json=as_json)
+    rows = [_row(group, rule) for group in rules.groups for rule in group.rules]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = [[name.upper() for name in _COLUMNS], *([row[name] for name in _COLUMNS] for row in rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(_COLUMNS))]
+    for cells in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+@click.command(epilog="Example: sidecar rules show --config sidecar.yml --rule ClaudeDown")
+@sources
+@click.option("--rule", "names", multiple=True, metavar="NAME", help="Only this rule; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
+def show(
+    files: Sequence[str], packs: Sequence[str], config: Path | None, *, names: Sequence[str], as_json: bool
+) -> None:
+    """Print the rules as they are evaluated: overrides applied, vars filled in. It is a rule file itself."""
+    rules = _find(files, packs, config, as_json=as_json)
+    known = {rule.name for rule in rules.rules}
+    if unknown := [name for name in names if name not in known]:
+        raise click.UsageError(f"no rule {unknown[0]!r}; known: {', '.join(sorted(known)) or 'none'}")
+    value = exporting.ours(_only(rules, names) if names else rules)
+    click.echo(json.dumps(value, indent=2) if as_json else writing.dump(value).rstrip())
+
+
+def _find(files: Sequence[str], packs: Sequence[str], config: Path | None, *, as_json: bool) -> RuleSet:
+    try:
+        return find(files, packs, config).rules
+    except ConfigError as exc:
+        refuse(exc, 2, as_json=as_json)
+
+
+def _row(group: Group, rule: CompiledRule) -> dict[str, str]:
+    row = {"rule": rule.name, "group": group.name, "place": f"{rule.file}:{rule.line}"}
+    if not isinstance(rule, Alerting):
+        return row | {"severity": "", "for": "", "channels": ""}
+    channels = ", ".join(rule.spec.channels) or "all"
+    return row | {"severity": rule.spec.severity, "for": durations.show(rule.spec.for_), "channels": channels}
+
+
+def _only(rules: RuleSet, names: Sequence[str]) -> RuleSet:
+    """*rules* without all but those of *names*, and without groups that are empty then."""
+    groups = (
+        Group(group.name, group.file, group.interval, tuple(rule for rule in group.rules if rule.name in names))
+        for group in rules.groups
+    )
+    return RuleSet(tuple(group for group in groups if group.rules))

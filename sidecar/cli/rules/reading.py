@@ -1,0 +1,88 @@
+"""Where the commands about rules read them from: files, shipped packs, or a whole configuration."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import click
+
+from sidecar import config as configuration
+from sidecar.model.errors import ConfigError, Mistake
+from sidecar.rules.compiled import RuleSet
+from sidecar.rules.files import Source, load_rules
+from sidecar.rules.lint import Outlook
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+class UnreadableError(ConfigError):
+    """A file that is not there, or is no text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rules, and what is known of the daemon that would evaluate them."""
+
+    rules: RuleSet
+    outlook: Outlook
+
+
+def sources(command: F) -> F:
+    """The arguments of commands that take FILEs, packs or a configuration."""
+    command = click.option(
+        "--config", type=click.Path(path_type=Path), help="Take the rules of this configuration, with its overrides."
+    )(command)
+    command = click.option("--pack", "packs", multiple=True, metavar="NAME", help="A shipped pack; repeatable.")(
+        command
+    )
+    return click.argument("files", nargs=-1, metavar="[FILE]...")(command)
+
+
+def find(files: Sequence[str], packs: Sequence[str], config: Path | None) -> Found:
+    """The rules of *files* and *packs*, or those of the configuration *config*; raises ConfigError."""
+    if bool(files or packs) == (config is not None):
+        raise click.UsageError("expected FILEs, packs, or --config with a configuration")
+    if config is not None:
+        found = configuration.read(config)
+        channels = {channel.name: channel.severities for channel in found.channels}
+        return Found(found.rules, Outlook(found.settings.tick, channels=channels))
+    texts = [*map(read, files), *map(read_pack, packs)]
+    return Found(load_rules([Source(tuple(texts))]), Outlook())
+
+
+def read(name: str) -> tuple[str, str]:
+    """Name and text of a file, or of a shipped pack; raises UnreadableError."""
+    path = Path(name)
+    if name in configuration.packs() and not path.is_file():
+        return read_pack(name)
+    try:
+        return str(path), path.read_text("utf-8")
+    except UnicodeDecodeError as exc:
+        raise UnreadableError(Mistake(name, 0, "", f"is not UTF-8 text: {exc}; expected a YAML file")) from exc
+    except OSError as exc:
+        expected = f"expected a file, or one of the packs: {_known()}"
+        raise UnreadableError(Mistake(name, 0, "", f"cannot be read: {exc.strerror}; {expected}")) from exc
+
+
+def read_pack(name: str) -> tuple[str, str]:
+    """Name and text of a shipped pack; raises UnreadableError."""
+    packs = configuration.packs()
+    if name not in packs:
+        raise UnreadableError(Mistake(name, 0, "", f"is no pack; known: {_known()}"))
+    return f"pack {name}", packs[name].read_text("utf-8")
+
+
+def _known() -> str:
+    return ", ".join(sorted(configuration.packs()))
+
+
+def refuse(error: ConfigError, code: int, *, as_json: bool = False) -> NoReturn:
+    """Say every mistake of *error* and end with *code*; with 2 if a file could not be read at all."""
+    if as_json:
+        listed = [{"file": m.file, "line": m.line, "key": m.key, "message": m.message} for m in error.mistakes]
+        click.echo(json.dumps({"ok": False, "mistakes": listed}, indent=2))
+    else:
+        click.echo(str(error), err=True)
+    raise click.exceptions.Exit(2 if isinstance(error, UnreadableError) else code) from error
