@@ -36,6 +36,7 @@ CHECK_UP = _gauge("sidecar_check_up", "State of a check: 1 up, 0 down, absent wh
 CHECK_DOWN_REASON = _gauge(
     "sidecar_check_down_reason", "1 for the latest failure of a check that is down, by error_type; else absent."
 )
+CHECK_UNDECIDED = _counter("sidecar_check_undecided_total", "Probes that came to no verdict, by reason.")
 
 # Claude, from paid probes and from traffic. Labels: model, target, source=probe|traffic.
 CLAUDE_REQUESTS = _counter(
