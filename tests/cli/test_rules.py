@@ -74,8 +74,10 @@ def test_check_says_what_is_probably_not_meant(words, code):
     assert result.exit_code == code
     assert result.output.splitlines() == [
         "rules.yml: group g: 2 rules",
-        "rules.yml:1: B: has no severity: channels that choose by it will not hear of the alert; add "
-         "`severity: warning`, or critical or info [no-severity]",
+        (
+            "rules.yml:1: B: has no severity: channels that choose by it will not hear of the alert; add "
+            "`severity: warning`, or critical or info [no-severity]"
+        ),
         "1 finding; the daemon takes these rules",
     ]
 
