@@ -4,16 +4,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from ipaddress import ip_address
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sidecar.clock import Clock
 from sidecar.model.durations import Duration
 from sidecar.model.errors import SidecarError
 from sidecar.model.heartbeats import Heard
 from sidecar.model.samples import Family
+from sidecar.model.schedules import Cron, Hours, Zone
 from sidecar.outbound import Outbound
 
 
@@ -74,18 +75,38 @@ class ProbeContext(Protocol):
 class Check(BaseModel, ABC):
     """What is probed, how often, and how many failures in a row make it down.
 
-    A probe succeeds by returning and fails by raising CheckFailed. A crash of any other kind is a failed probe, too.
+    A probe succeeds by returning, fails by raising CheckFailed and comes to no verdict by raising CheckUnknown. A crash
+    of any other kind is a failed probe, too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    crosses_network: ClassVar[bool] = True
+    """Whether probes of the type leave the machine, unless their target is the machine itself."""
+
     type: str
     name: str = Field(description="Unique name; the label `check` of every series.", pattern=r"^[A-Za-z0-9][\w.\- ]*$")
     every: Duration = Field(15.0, description="Time from one probe to the next.", ge=0.1)
+    cron: Cron | None = Field(
+        None,
+        description="When it is probed, instead of `every`: five fields, or six with seconds in front, or a name such "
+        "as @hourly. One more probe comes at the start.",
+        examples=["*/5 * * * *", "0 3 * * mon-fri"],
+    )
+    hours: Hours = Field(
+        (),
+        description="Hours in which it is probed, such as {days: [mon-fri], from: '08:00', to: '18:00'}; outside of "
+        "them it is unknown.",
+    )
+    timezone: Zone | None = Field(None, description="Zone of `cron` and `hours`; without it, that of the file.")
     timeout: Duration = Field(10.0, description="A probe that takes longer has failed.", gt=0)
     confirm: Duration = Field(2.0, description="Time to the next probe while a row of failures is undecided.", gt=0)
     failure_threshold: int = Field(2, description="Failures in a row that make the check down.", ge=1)
     success_threshold: int = Field(1, description="Successes in a row that make the check up.", ge=1)
+    negative: bool = Field(
+        False, description="Whether the probe has to fail: a refusal is the success, and an answer is the failure."
+    )
+    depends_on: tuple[str, ...] = Field((), description="Names of checks without which this one cannot be up.")
     critical: bool = Field(False, description="Whether health is critical when this check is down.")
     labels: dict[str, str] = Field(default_factory=dict, description="Labels of the check's series.")
     scope: Literal["fleet", "pod"] | None = Field(
@@ -94,10 +115,21 @@ class Check(BaseModel, ABC):
         "Without it: pod for what listens on loopback, fleet for the rest.",
     )
 
+    @model_validator(mode="after")
+    def _has_one_schedule(self) -> Self:
+        if self.cron is not None and "every" in self.model_fields_set:
+            raise ValueError("has both `every` and `cron`; expected one of them")
+        return self
+
     @property
     def per_pod(self) -> bool:
         """Whether the series say which pod measured them."""
-        return self.scope == "pod" or (self.scope is None and _is_loopback(self.target))
+        return self.scope == "pod" or (self.scope is None and self.is_local)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether what is probed is on this machine, so that no network stands between."""
+        return not self.crosses_network or _is_loopback(self.target)
 
     @property
     @abstractmethod
@@ -111,6 +143,8 @@ class Check(BaseModel, ABC):
 
 def _is_loopback(target: str) -> bool:
     """Whether *target*, a URL or host:port, is this machine to itself."""
+    if target.startswith(("unix:", "/")):
+        return True
     host = urlsplit(target if "://" in target else f"//{target}").hostname or ""
     try:
         return ip_address(host).is_loopback

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Final, Protocol
+
+UNKNOWN: Final = "unknown"
+"""Why a check is unknown, when its probe does not say."""
+LAPSED: Final = "lapsed"
+"""Why a check is unknown: its results stay away."""
+OFF_HOURS: Final = "off_hours"
+"""Why a check is unknown: it is not probed at this time."""
+OFFLINE: Final = "offline"
+"""Why a check is unknown: this machine's own network is away."""
 
 
 class CheckStatus(StrEnum):
@@ -12,6 +21,14 @@ class CheckStatus(StrEnum):
     UNKNOWN = "unknown"
     UP = "up"
     DOWN = "down"
+
+
+class Verdict(StrEnum):
+    """What one probe said."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    UNKNOWN = "unknown"
 
 
 class Thresholds(Protocol):
@@ -30,18 +47,40 @@ class Thresholds(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a peer answered to a probe that did not succeed: redacted, bounded, and safe to show."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""  # its beginning
+    whole: bool = True  # whether the body is all there was to see
+    phases: Mapping[str, float] = field(default_factory=dict)  # seconds
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One probe as it was. A failure has an `error_type`, one of a closed list of words, and a message for a person."""
+    """One probe as it was.
+
+    A failure has an `error_type`, one of a closed list of words; a probe that came to no verdict has a `reason`, one of
+    another; both have a message for a person.
+    """
 
     at: float  # its end, seconds since the epoch
     duration: float  # seconds
     error_type: str = ""
     message: str = ""
     notes: Mapping[str, str | float] = field(default_factory=dict)  # evidence: status, request id, model
+    reason: str = ""
+    evidence: Evidence | None = None  # of a probe that did not succeed
 
     @property
     def ok(self) -> bool:
-        return not self.error_type
+        return not self.error_type and not self.reason
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.reason:
+            return Verdict.UNKNOWN
+        return Verdict.FAILURE if self.error_type else Verdict.SUCCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +93,13 @@ class CheckState:
     successes: int = 0  # in a row, up to now
     last: ProbeResult | None = None
     last_failure: ProbeResult | None = None  # kept after the recovery, as evidence
+    reason: str = ""  # why it is unknown, in one word; empty while probes are too few to tell
 
 
 def advance(state: CheckState, thresholds: Thresholds, result: ProbeResult) -> CheckState:
-    """*state* after one more probe."""
+    """*state* after one more probe; one without a verdict makes it unknown, and rows of others begin anew."""
+    if result.reason:
+        return replace(unknown(state, result.reason, result.at), last=result)
     failures, successes = (0, state.successes + 1) if result.ok else (state.failures + 1, 0)
     status = state.status
     if failures >= thresholds.failure_threshold:
@@ -82,10 +124,35 @@ def undecided(state: CheckState) -> bool:
 
 
 def max_age(thresholds: Thresholds) -> float:
-    """Seconds after its last result at which a check becomes unknown."""
+    """Seconds after its last result at which a check that is probed at an interval becomes unknown."""
     return 2 * thresholds.every + thresholds.timeout
 
 
+def unknown(state: CheckState, reason: str, at: float) -> CheckState:
+    """*state* of a check of which nothing can be said: unknown because of *reason*, with its evidence."""
+    since = state.since if state.status is CheckStatus.UNKNOWN and state.since is not None else at
+    return replace(state, status=CheckStatus.UNKNOWN, since=since, failures=0, successes=0, reason=reason)
+
+
 def lapse(state: CheckState, at: float) -> CheckState:
-    """*state* of a check that has had no result for too long: unknown, with its evidence."""
-    return replace(state, status=CheckStatus.UNKNOWN, since=at, failures=0, successes=0)
+    """*state* of a check that has had no result for too long."""
+    return unknown(state, LAPSED, at)
+
+
+def document(result: ProbeResult) -> dict[str, Any]:
+    """*result* with its evidence, as JSON has it; nothing in it is secret."""
+    found: dict[str, Any] = {
+        "at": result.at,
+        "duration": result.duration,
+        "verdict": result.verdict.value,
+        "error_type": result.error_type,
+        "reason": result.reason,
+        "message": result.message,
+        "notes": dict(result.notes),
+    }
+    if result.evidence is not None:
+        found["phases"] = dict(result.evidence.phases)
+        found["headers"] = dict(result.evidence.headers)
+        found["body"] = result.evidence.body
+        found["body_whole"] = result.evidence.whole
+    return found

@@ -1,18 +1,20 @@
 """One probe: bounded, measured, and put into words that the store takes."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from sidecar.checks import Check, CheckFailed
+from sidecar.checks import Check, CheckFailed, CheckUnknown
 from sidecar.clock import Clock
-from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
+from sidecar.model.checks import OFFLINE, UNKNOWN, CheckState, CheckStatus, ProbeResult
 from sidecar.model.durations import show
 from sidecar.model.families import (
     CHECK_DOWN_REASON,
+    CHECK_UNDECIDED,
     CHECK_UP,
     PROBE_DURATION,
     PROBE_FAILURES,
@@ -26,12 +28,17 @@ from sidecar.model.heartbeats import Heard
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Family, Update
 from sidecar.outbound import Outbound
+from sidecar.secrets import SecretError
+from sidecar.services.evidence import KEPT, answered, facts, message
 from sidecar.telemetry import tracing
 
 log = structlog.get_logger(__name__)
 
-_KEPT: Final = 2048  # bytes of an answer's body
 _CRASH: Final = "internal"  # the error_type of a plug-in that crashed
+# What a network that is away does to a probe; whatever else failed has seen its target.
+_NETWORK: Final = frozenset({"dns", "connect", "tls", "reset", "timeout", "stalled", "truncated"})
+# What no target does: a request of ours that was wrong is no refusal of a right one.
+_OURS: Final = frozenset({_CRASH, "bad_request"})
 
 
 class Recording:
@@ -60,7 +67,7 @@ class Recording:
 
     def saw(self, headers: Mapping[str, str], body: bytes) -> None:
         """What the peer answered."""
-        self.headers, self.body = dict(headers), body[:_KEPT]
+        self.headers, self.body = dict(headers), body[:KEPT]
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -72,15 +79,19 @@ class Recording:
             self.phase(name, self.clock.monotonic() - started)
 
 
-async def probe_once(check: Check, ctx: Recording) -> ProbeResult:
-    """Probe *check* within its timeout; whatever the plug-in does is a result, and only our cancellation gets out."""
+async def probe_once(check: Check, ctx: Recording, offline: Callable[[], bool] = lambda: False) -> ProbeResult:
+    """Probe *check* within its timeout; whatever the plug-in does is a result, and only our cancellation gets out.
+
+    *offline*: whether this machine's own network is away. It is asked after a failure that the network may explain,
+    which then is none.
+    """
     about: dict[str, tracing.Value] = {
         "sidecar.check.name": check.name,
         "sidecar.check.type": check.type,
         "sidecar.check.target": check.target,
     }
     with tracing.span(f"probe {check.type}", about, role="client") as span:
-        result = await _probed(check, ctx)
+        result = await _probed(check, ctx, offline)
         span.set(dict(_measured(ctx.updates)))
         if result.error_type:
             span.fail(result.error_type, result.message)
@@ -96,25 +107,58 @@ def _measured(updates: list[Update]) -> Iterator[tuple[str, tracing.Value]]:
             yield "http.response.status_code", int(update.value)
 
 
-async def _probed(check: Check, ctx: Recording) -> ProbeResult:
+async def _probed(check: Check, ctx: Recording, offline: Callable[[], bool]) -> ProbeResult:
     started = ctx.clock.monotonic()
-    error_type = message = ""
+    found = _Found()
     try:
         async with asyncio.timeout(check.timeout):
             await check.probe(ctx)
     except CheckFailed as exc:
-        error_type, message = exc.error_type or _CRASH, exc.message
+        found = _Found(exc.error_type or _CRASH, exc.message, ours=isinstance(exc.__cause__, SecretError))
+    except CheckUnknown as exc:
+        found = _Found("", exc.message, exc.reason or UNKNOWN)
     except TimeoutError:
-        error_type, message = "timeout", f"got no result, expected one within {show(check.timeout)}"
+        found = _Found("timeout", f"got no result, expected one within {show(check.timeout)}")
     except (Exception, SystemExit, asyncio.CancelledError) as exc:
         task = asyncio.current_task()
         if isinstance(exc, asyncio.CancelledError) and task and task.cancelling():
             raise
         # The boundary to plug-ins: a crash there is a failed probe. The text of a foreign error may hold a secret.
         log.exception("probe.crashed", check=check.name, type=check.type)
-        error_type, message = _CRASH, f"the check's own code failed with {type(exc).__name__}; the log has more"
+        found = _Found(_CRASH, f"the check's own code failed with {type(exc).__name__}; the log has more")
     duration = ctx.clock.monotonic() - started
-    return ProbeResult(ctx.clock.time(), duration, error_type, message, dict(ctx.notes))
+    found = _judged(check, ctx, found, offline)
+    at = ctx.clock.time()
+    if not found.error_type and not found.reason:
+        return ProbeResult(at, duration, notes=facts(ctx.notes))
+    said = answered(ctx.headers, ctx.body, ctx.updates)
+    return ProbeResult(
+        at, duration, found.error_type, message(found.message), facts(ctx.notes), found.reason, evidence=said
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How a probe ended: well, in a failure, or without a verdict."""
+
+    error_type: str = ""
+    message: str = ""
+    reason: str = ""
+    ours: bool = False  # whether we lacked what the probe needs
+
+
+def _judged(check: Check, ctx: Recording, found: _Found, offline: Callable[[], bool]) -> _Found:
+    """*found* as it counts: nobody is blamed for our own network, and to a negative check a refusal is a success."""
+    if found.error_type in _NETWORK and not check.is_local and offline():
+        return _Found("", f"this machine is offline, so nothing is known of the target: {found.message}", OFFLINE)
+    if not check.negative or found.reason:
+        return found
+    if not found.error_type:
+        return _Found("assertion", "the probe succeeded, expected a failure")
+    if found.ours or found.error_type in _OURS:
+        return found
+    ctx.note(refused=f"{found.error_type}: {found.message}")
+    return _Found()
 
 
 def source(check: Check) -> str:
@@ -138,10 +182,13 @@ def batch(check: Check, pod: str, recorded: list[Update], result: ProbeResult, s
     """What one probe tells the store: what it measured, how it went, and what the check's state is now.
 
     The reason of a failure is on metrics of its own: on the gauges, each new reason would be another series, and an
-    alert over them another alert.
+    alert over them another alert. A probe without a verdict is neither success nor failure: what says so ends.
     """
     common = labels(check, pod)
     updates = [Update(update.family, update.value, common.with_(update.labels)) for update in recorded]
+    if result.reason:
+        updates.append(Update(CHECK_UNDECIDED, 1.0, common.with_(reason=result.reason)))
+        return Batch(source(check), result.at, tuple(updates))
     updates.append(Update(PROBE_SUCCESS, 1.0 if result.ok else 0.0, common))
     updates.append(Update(PROBE_DURATION, result.duration, common))
     if result.ok:
