@@ -25,6 +25,7 @@ from sidecar.api.turns import Turns
 from sidecar.app.listening import listening
 from sidecar.app.reloading import Origin, Reloader
 from sidecar.app.sending import Sending, unsent
+from sidecar.app.telemetry import Telemetry
 from sidecar.app.view import View
 from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
@@ -39,6 +40,7 @@ from sidecar.rules.compiled import RuleSet
 from sidecar.rules.engine import Engine, Result, sources
 from sidecar.rules.evaluation import Surroundings
 from sidecar.services import probing
+from sidecar.services.connectivity import Connectivity, Reach, reach
 from sidecar.services.delivery import REPORT, Delivery
 from sidecar.services.dispatcher import Dispatcher
 from sidecar.services.evaluator import Evaluator
@@ -63,6 +65,7 @@ class App:
         saved: state.State,
         *,
         origin: Origin | None = None,
+        reach: Reach = reach,
         dry: bool = False,
     ) -> None:
         config = unsent(config) if dry else config
@@ -77,6 +80,9 @@ class App:
         self.store = Store(tick=settings.tick, retention=max(3900.0, config.rules.reach + 300.0))
         self.turns = Turns(clock.monotonic)
         self.evaluations = Evaluations()
+        self.connectivity = Connectivity(
+            settings.connectivity, clock, emit=self.store.append, changed=self._cut_off, reach=reach
+        )
         self.prober = Prober(
             config.checks,
             clock,
@@ -123,6 +129,7 @@ class App:
             turned=self.turns.expect("evaluator", settings.tick),
             evaluated=self.evaluations.note,
         )
+        self._telemetry = Telemetry(settings, clock, outbound, live=self.live, pod=self._pod)
         self._process = ProcessReader()
         self._names: dict[str, frozenset[str]] = {}  # of each check's series, for the groups that read them
         self._began_deciding = False
@@ -157,6 +164,7 @@ class App:
         self.turns.loaded()
         try:
             async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self._telemetry.running())
                 if listen:
                     await stack.enter_async_context(listening(self.config.settings, self.routes))
                 await self._serve()
@@ -171,6 +179,7 @@ class App:
                     ("prober", self.prober.run()),
                     ("evaluator", self.evaluator.run()),
                     ("delivery", self.delivery.run()),
+                    ("connectivity", self.connectivity.run()),
                     ("housekeeping", self._keep_house()),
                     ("reloader", self.reloader.watch(self._look)),
                 ):
@@ -228,6 +237,8 @@ class App:
             {channel.name: channel for channel in config.channels}, Sending.under(config, self.clock, self._outbound)
         )
         self.dispatcher.replace(self._circumstances(), rules)
+        self.connectivity.replace(config.settings.connectivity)
+        self._telemetry.replace(config.settings)
         return _joined(results)
 
     def _look(self) -> float | None:
@@ -253,7 +264,16 @@ class App:
             self.evaluator.wake()
         return changed
 
+    def _cut_off(self, offline: bool) -> None:
+        """We lost the network, or found it again: what fires is kept, and not judged before windows are full again."""
+        now = self.clock.time()
+        self.engine.restart(now)
+        if not offline:
+            self.start.again(now)
+
     def _ready(self, labels: Labels) -> bool:
+        if self.connectivity.offline and "check" in labels:
+            return False
         return self.start.known(labels.text("check"), self.clock.time())
 
     def _gone(self, labels: Labels) -> bool:
@@ -296,6 +316,8 @@ class App:
         for source, updates in (
             ("process", self._process.updates()),
             ("store", self.store.report()),
+            ("database", self.database.updates()),
+            ("telemetry", self._telemetry.updates()),
             ("daemon", tuple(self._facts())),
         ):
             self.store.append(Batch(source, now, updates, write=False))

@@ -18,6 +18,7 @@ from sidecar.db import Database, state
 from sidecar.model.errors import ConfigError
 from sidecar.outbound import Outbound
 from sidecar.secrets import redact
+from sidecar.services.connectivity import Reach, reach
 from sidecar.telemetry import logs
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ async def build(
     clock: SystemClock | None = None,
     outbound: Outbound | None = None,
     origin: Origin | None = None,
+    reach: Reach = reach,
     dry: bool = False,
 ) -> AsyncIterator[App]:
     """The daemon that *config* asks for, with its database open and its state restored.
@@ -59,12 +61,13 @@ async def build(
         stack.push_async_callback(outbound.close)
         database = await stack.enter_async_context(Database("" if dry else config.settings.database, clock))
         saved = await database.run(state.load)
-        yield App(config, clock, outbound, database, saved, origin=origin, dry=dry)
+        yield App(config, clock, outbound, database, saved, origin=origin, reach=reach, dry=dry)
 
 
 async def run(config: Config, origin: Origin | None = None, *, dry: bool = False) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads."""
-    logs.configure(level=config.settings.log.level, form=config.settings.log.format, redact=redact)
+    said = config.settings.log
+    logs.configure(level=said.level, form=said.format, redact=redact, file=said.file)
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()

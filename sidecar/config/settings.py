@@ -11,6 +11,9 @@ from sidecar.model.durations import Duration
 from sidecar.rules.model import Override
 from sidecar.secrets import Secret
 from sidecar.services import addresses
+from sidecar.services.connectivity import ConnectivitySettings
+from sidecar.telemetry.logfile import LogFileSettings
+from sidecar.telemetry.otlp.settings import OtlpSettings
 
 PREFIX: Final = "SIDECAR_"
 """Of the environment's variables."""
@@ -71,6 +74,7 @@ class LogSettings(_Part):
     format: str = Field(
         "auto", description="json, console, or auto: console on a terminal.", pattern="^(auto|json|console)$"
     )
+    file: LogFileSettings | None = Field(None, description="A file that gets every line, too.")
 
 
 class RulesEntry(_Part):
@@ -105,6 +109,7 @@ class Settings(BaseSettings):
     )
     http: HttpSettings = Field(default_factory=HttpSettings, description="Listeners.")
     log: LogSettings = Field(default_factory=LogSettings, description="Logs.")
+    otlp: OtlpSettings = Field(default_factory=OtlpSettings, description="Telemetry to an OpenTelemetry collector.")
     pod: str = Field("", description="Name of this pod, on series that only it sees; the host's name when empty.")
     tick: Duration = Field(15.0, description="How often every live series gets a sample.", ge=0.1)
     checks: list[dict[str, Any]] = Field(default_factory=list, description="What is probed.", repr=False)
@@ -112,5 +117,8 @@ class Settings(BaseSettings):
     rules: list[RulesEntry] = Field(default_factory=list, description="What is worth telling.")
     include: list[str] | str = Field(
         default_factory=list, description="Folders or files with more of the same keys; a value is given once in all."
+    )
+    connectivity: ConnectivitySettings = Field(
+        default_factory=ConnectivitySettings, description="Whether we are cut off ourselves."
     )
     reload: ReloadSettings = Field(default_factory=ReloadSettings, description="Taking up changed files.")

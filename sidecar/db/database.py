@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,8 @@ from sidecar.clock import Clock
 from sidecar.db import copying, files
 from sidecar.db.errors import DatabaseError, is_broken, is_storage
 from sidecar.db.lock import FileLock
+from sidecar.model.families import DATABASE_WAIT
+from sidecar.model.samples import Update
 
 _log = structlog.get_logger(__name__)
 
@@ -22,6 +25,7 @@ T = TypeVar("T")
 
 RETRY: Final = 30.0
 """Seconds from one attempt to write to the file again to the next."""
+_WAITS: Final = 10_000
 
 
 class Database:
@@ -54,6 +58,7 @@ class Database:
         self._broken = False  # the file is to be moved aside before it is written again
         self._read = False  # what the file held is known in memory
         self._timeline = 0  # the last line that the file has
+        self._waits: deque[float] = deque(maxlen=_WAITS)  # seconds that transactions took and nobody was told yet
         self._loop: asyncio.AbstractEventLoop | None = None
         self._retrying: asyncio.Task[None] | None = None
 
@@ -81,7 +86,17 @@ class Database:
         """
         if self._loop is None:
             raise DatabaseError("got a query before the database was opened, expected `async with` around it")
-        return await self._loop.run_in_executor(self._thread, lambda: self._transact(function, *args, **kwargs))
+        began = self._clock.monotonic()
+        try:
+            return await self._loop.run_in_executor(self._thread, lambda: self._transact(function, *args, **kwargs))
+        finally:
+            self._waits.append(self._clock.monotonic() - began)
+
+    def updates(self) -> tuple[Update, ...]:
+        """How long transactions took since this was asked last."""
+        waits = tuple(Update(DATABASE_WAIT, seconds) for seconds in self._waits)
+        self._waits.clear()
+        return waits
 
     # What happens on the database's thread.
 

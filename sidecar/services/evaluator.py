@@ -181,11 +181,12 @@ class Evaluator:
 
     async def once(self) -> None:
         """One turn."""
-        step = self._clock.check()
+        step, began = self._clock.check(), self._clock.monotonic()
         now = self._clock.time()
         if step:
             self._step(step, now)
-        if now >= self._next_tick:
+        ticks = now >= self._next_tick
+        if ticks:
             self._write(now)
         changes, self._changes = self._changes, []
         results = [result for change, _ in changes for result in self._change(change, now)]
@@ -199,6 +200,9 @@ class Evaluator:
         for _, done in changes:
             if not done.done():  # whoever waited may be gone
                 done.set_result(None)
+        if ticks or results:  # the others only looked at the clock
+            took = Update(EVALUATOR_TURN, self._clock.monotonic() - began)
+            self._store.append(Batch("evaluator", now, (took,), write=False, whole=False))
 
     def _change(self, change: Change, now: float) -> Sequence[Result]:
         before = {schedule.group.name: schedule for schedule in self._schedules}

@@ -37,7 +37,7 @@ class LoopWatch:
             self._due = None
 
     def updates(self) -> tuple[Update, ...]:
-        """The longest lateness and the longest collection since this was asked last, and the time of all collections."""
+        """The longest lateness, the longest collection and the time of all, since this was asked last."""
         self._look()  # whoever asks may be the first to run after a long hold
         found = (Update(LOOP_LAG, self._late), Update(GC_PAUSE, self._pause), Update(GC_SECONDS, self._paused))
         self._late = self._pause = self._paused = 0.0

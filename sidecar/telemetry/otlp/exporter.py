@@ -47,7 +47,7 @@ class _Tally:
 class Exporter:
     """Sends spans soon after they ended, and the current values of *live* at each interval.
 
-    *chance* gives random numbers in [0, 1). While `run` runs, spans are taken, see `tracing.install`. A collector that
+    *chance* gives random numbers in [0, 1), *started* is when nothing had been counted yet. While `run` runs, spans are taken, see `tracing.install`. A collector that
     is away costs what could not be sent, which `updates` counts, and nothing else.
     """
 
@@ -60,7 +60,7 @@ class Exporter:
         live: Callable[[], metrics.Live],
         chance: Callable[[], float],
         version: str,
-        propagate: bool = False,
+        started: float,
     ) -> None:
         self._export = export
         self._clock = clock
@@ -76,9 +76,9 @@ class Exporter:
         resource: Mapping[str, str] = {**export.resource, "telemetry.sdk.language": "python"}
         self._keep = spans.Keep(export.sample)
         self._tracer = spans.OtelTracer(
-            self._keep, resource, version, now=clock.time, redact=redact, propagate=propagate
+            self._keep, resource, version, now=clock.time, redact=redact, propagate=export.propagate
         )
-        self._builder = metrics.MetricsBuilder(resource, version, clock.time())
+        self._builder = metrics.MetricsBuilder(resource, version, started)
 
     async def run(self) -> None:
         """Send until cancelled; what is left then gets two seconds."""

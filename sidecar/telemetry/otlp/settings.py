@@ -89,6 +89,7 @@ class Export:
     sample: float = 0.01
     interval: float = 60.0
     resource: Mapping[str, str] = field(default_factory=dict)
+    propagate: bool = False
     problems: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -132,6 +133,7 @@ def export(settings: OtlpSettings, environment: Mapping[str, str], resource: Map
         settings.traces.sample,
         settings.metrics.interval,
         who,
+        settings.propagate,
         tuple(dict.fromkeys(problems)),
     )
 

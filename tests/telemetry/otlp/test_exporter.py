@@ -67,6 +67,7 @@ def start(wire, clock):
             live=lambda: live,
             chance=random.Random(1).random,
             version="1.2",
+            started=clock.time(),
         )
         world = World(exporter, collector, asyncio.create_task(exporter.run()))
         await asyncio.sleep(0)
