@@ -122,6 +122,9 @@ OUTBOX_UNSERVED = _gauge(
 )
 DATABASE_WRITABLE = _gauge("sidecar_database_writable", "Whether what is decided is also remembered on disk (1).")
 PROBES_MISSED = _counter("sidecar_probes_missed_total", "Probes that could not start in time, by check.")
+CONNECTIVITY_UP = _gauge(
+    "sidecar_connectivity_up", "Whether any of the independent addresses of `connectivity` is reached (1)."
+)
 CLOCK_STEPS = _counter("sidecar_clock_steps_total", "Jumps of the machine's clock, by direction.")
 LOOP_LAG = _gauge("sidecar_event_loop_lag_seconds", "The longest that the event loop was late since the tick before.")
 GC_PAUSE = _gauge("sidecar_gc_longest_pause_seconds", "The longest garbage collection since the tick before.")

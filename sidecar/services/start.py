@@ -30,7 +30,7 @@ class Start:
         groups: Collection[str],
         states: Callable[[], Mapping[str, CheckState]],
     ) -> None:
-        self._began_at = began_at
+        self._began_at = self._looking_since = began_at
         self._cold = is_cold(saved_at, began_at)
         self._checks = tuple(checks)
         self._states = states
@@ -58,7 +58,7 @@ class Start:
         """
         states = self._states()
         waited = [states[check]] if check in states else states.values()
-        return now >= self._began_at + MAX_SETTLING or all(s.status is not CheckStatus.UNKNOWN for s in waited)
+        return now >= self._looking_since + MAX_SETTLING or all(s.status is not CheckStatus.UNKNOWN for s in waited)
 
     def evaluated(self, rules: Collection[RuleKey], now: float) -> bool:
         """*rules* had a turn; whether with it the start has just come to its end, so that all is to be decided."""
@@ -83,6 +83,11 @@ class Start:
         self._waiting &= set(groups)
         self._settled = self._settled or (self.decided(now) and not self._waiting)
 
+    def again(self, now: float) -> None:
+        """We were cut off and see again at *now*: checks need their time to get a state, as after a start."""
+        self._looking_since = now
+
     def step(self, seconds: float) -> None:
         """The clock jumped by *seconds*: the first minute stays a minute."""
         self._began_at += seconds
+        self._looking_since += seconds
