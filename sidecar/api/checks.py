@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 from pydantic import Field
@@ -21,6 +21,12 @@ PAID_GAP: Final = 60.0
 """Seconds from one probe that costs money to the next that somebody asks for: whoever asks again spends again."""
 FREE_GAP: Final = 1.0
 """The same for probes that cost nothing."""
+_REASONS: Final = {
+    "lapsed": "there was no result for too long",
+    "off_hours": "it is not probed at this time",
+    "offline": "this machine's own network is away",
+    "unknown": "its probe came to no verdict",
+}
 PATIENCE: Final = 25.0
 """Seconds after which whoever asked for a probe is told that it still runs: less than the server waits."""
 
@@ -58,6 +64,16 @@ class CheckSummary(Part):
     next_run: Stamp | None = Field(description="When it is probed next, if that is known.")
 
 
+class Evidence(Part):
+    """What a failed probe saw; nothing in it is secret."""
+
+    notes: dict[str, str | float] = Field(description="What it found out: status, request id, model.")
+    headers: dict[str, str] = Field(description="Of the answer.")
+    body: str = Field(description="The beginning of the answer's body.")
+    whole: bool = Field(description="Whether that is all of it.")
+    phases: dict[str, float] = Field(description="Seconds of each phase.")
+
+
 class CheckDetail(CheckSummary):
     """One check with all that is known of it."""
 
@@ -72,7 +88,7 @@ class CheckDetail(CheckSummary):
     depends_on: list[str]
     phases: dict[str, float] = Field(description="Seconds of each phase of the last probe.")
     last_failure: Probe | None = Field(description="The last failed probe, also after a recovery.")
-    evidence: dict[str, object] = Field(description="What the last failed probe saw: headers, body, notes.")
+    evidence: Evidence | None = Field(description="What the last failed probe saw.")
     series: dict[str, float | None] = Field(description="The current values of its series.")
 
 
@@ -129,7 +145,9 @@ def reason(check: Check, state: CheckState) -> str:
     """Why *check* is in its state, in one sentence."""
     last = state.last
     if state.status is CheckStatus.UNKNOWN:
-        return "there was no result for too long" if last else "there was no probe yet"
+        why = getattr(state, "reason", "") if last else "there was no probe yet"
+        said = f": {last.message}" if last is not None and last.message else ""
+        return f"{_REASONS.get(why, why)}{said}" if why else "too few probes agree"
     if state.status is CheckStatus.DOWN and state.last_failure is not None:
         row = f"{state.failures} failures in a row" if state.failures else "the last probes succeeded, but too few"
         return f"{row}: {words(state.last_failure)}"
@@ -142,7 +160,7 @@ def words(result: ProbeResult) -> str:
     """A probe in words."""
     if result.ok:
         return f"succeeded in {result.duration * 1000:.0f} ms"
-    return ": ".join(filter(None, (result.error_type, result.message)))
+    return ": ".join(filter(None, (result.error_type or str(getattr(result, "reason", "")), result.message)))
 
 
 def probe(result: ProbeResult | None) -> Probe | None:
@@ -160,12 +178,19 @@ def probe(result: ProbeResult | None) -> Probe | None:
     )
 
 
-def evidence(state: CheckState) -> dict[str, object]:
+def evidence(state: CheckState) -> Evidence | None:
     """What the last failed probe saw."""
     failure = state.last_failure
     if failure is None:
-        return {}
-    return dict(getattr(failure, "evidence", None) or failure.notes)
+        return None
+    seen: Any = getattr(failure, "evidence", None)
+    return Evidence(
+        notes=dict(failure.notes),
+        headers=dict(seen.headers) if seen else {},
+        body=seen.body if seen else "",
+        whole=seen.whole if seen else True,
+        phases=dict(seen.phases) if seen else {},
+    )
 
 
 def schedule(check: Check) -> str:
