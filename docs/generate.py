@@ -16,6 +16,8 @@ from sidecar.config import HttpSettings, LogSettings, RulesEntry, Settings
 from sidecar.model import durations, families
 from sidecar.model.samples import Family
 from sidecar.rules.model import AlertingRule, Override, RuleGroup
+from sidecar.telemetry.logfile import LogFileSettings
+from sidecar.telemetry.otlp.settings import MetricSettings, OtlpSettings, TraceSettings
 
 REFERENCE = Path(__file__).with_name("reference.md")
 
@@ -32,6 +34,10 @@ def _lines() -> Iterator[str]:
     yield from _section("Configuration file", Settings)
     yield from _section("`http:`", HttpSettings)
     yield from _section("`log:`", LogSettings)
+    yield from _section("`log.file:`", LogFileSettings)
+    yield from _section("`otlp:`", OtlpSettings)
+    yield from _section("`otlp.traces:`", TraceSettings)
+    yield from _section("`otlp.metrics:`", MetricSettings)
     yield from _section("`rules:` entries", RulesEntry)
     yield from _section("`override:` of a rule", Override)
     yield from ["", "## Checks", "", "Every check has:"]

@@ -25,8 +25,10 @@ class LogFileSettings(BaseModel):
     path: str = Field(
         min_length=1, description="The file; its folder is made if need be.", examples=["/var/log/sidecar"]
     )
-    max_mib: int = Field(10, ge=1, le=10_000, description="Size in MiB at which it becomes <path>.1 and begins anew.")
-    keep: int = Field(3, ge=0, le=100, description="How many older files are kept, as <path>.1 and so on.")
+    max_mib: int = Field(
+        10, ge=1, le=10_000, description="Size in MiB at which it gets the suffix .1 and another begins."
+    )
+    keep: int = Field(3, ge=0, le=100, description="How many older files are kept, with the suffixes .1, .2 and so on.")
 
 
 class LogFile(logging.Handler):

@@ -58,7 +58,9 @@ class OtlpSettings(_Part):
     """
 
     endpoint: Endpoint = Field(
-        "", description="Address of the receiver, to which /v1/traces and /v1/metrics are added; off when empty."
+        "",
+        description="Address of the receiver, to which /v1/traces and /v1/metrics are added; when empty, that of the "
+        "variable OTEL_EXPORTER_OTLP_ENDPOINT, with its headers; off without both.",
     )
     headers: dict[str, Secret] = Field(default_factory=dict, description="Headers of each request: credentials.")
     timeout: Duration = Field(10.0, gt=0, le=60, description="Longest wait for one answer of the receiver.")
