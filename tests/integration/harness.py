@@ -55,7 +55,8 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: fl
 
 def environment() -> dict[str, str]:
     """Ours without what configures the daemon; and Python keeps what it compiles, as an installed package is."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("SIDECAR_") and k != "PYTHONDONTWRITEBYTECODE"}
+    ours = ("SIDECAR_", "OTEL_", "PYTHONDONTWRITEBYTECODE")
+    return {k: v for k, v in os.environ.items() if not k.startswith(ours)}
 
 
 def free_port() -> int:

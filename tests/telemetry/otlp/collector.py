@@ -77,7 +77,7 @@ class Collector:
 
     def points(self, at: int = -1) -> dict[tuple[str, tuple[tuple[str, str], ...]], Any]:
         """The data points of the latest message, or of another, by name and attributes."""
-        found = {}
+        found: dict[tuple[str, tuple[tuple[str, str], ...]], Any] = {}
         for resource in self.metrics[at].resource_metrics if self.metrics else ():
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
