@@ -55,7 +55,6 @@ class _Schemas:
         keys: dict[Key, TypeAdapter[Any]] = {(Problem, "serialization"): adapter(Problem)}
         for operation in operations:
             keys[operation.answers, "serialization"] = adapter(operation.answers)
-            keys[operation.asks, "validation"] = adapter(operation.asks)
             for type_ in operation.body.types.values() if operation.body else ():
                 if type_ is not None:
                     keys[type_, "validation"] = adapter(type_)
@@ -69,15 +68,14 @@ class _Schemas:
         """The schema of an answer of that type."""
         return self._found[type_, "serialization"]
 
-    def asked(self, type_: Any) -> Mapping[str, Any]:
-        """The schema of what is asked, with its parts."""
+    def sent(self, type_: Any) -> Mapping[str, Any]:
+        """The schema of a body of that type."""
         return self._found[type_, "validation"]
 
     def parameters(self, asks: type[BaseModel]) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
         """Name, schema and whether it is required, of each parameter."""
-        schema = self.asked(asks)
-        if "$ref" in schema:
-            schema = self.definitions[schema["$ref"].rpartition("/")[2]]
+        schema = asks.model_json_schema(by_alias=True, ref_template=_REF)
+        self.definitions |= schema.get("$defs", {})
         for name, each in schema.get("properties", {}).items():
             yield name, each, name in schema.get("required", ())
 
@@ -99,20 +97,29 @@ def _parameters(route: web.RouteDef, operation: Operation, schemas: _Schemas) ->
         in_path = f"{{{name}}}" in route.path
         if operation.form and not in_path:
             continue
-        shown = {key: value for key, value in schema.items() if key not in ("description", "title", "default")}
         yield {
             "name": name,
             "in": "path" if in_path else "query",
             "required": required or in_path,
             "description": schema.get("description", ""),
-            "schema": shown,
+            "schema": _plain(schema),
         }
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """*schema* without what its place says already, without null, which nobody can send, and without odd defaults."""
+    if "anyOf" in schema:
+        (schema,) = [each for each in schema["anyOf"] if each != {"type": "null"}]
+    # A default of seconds, where text such as 5m is sent.
+    odd = schema.get("type") == "string" and not isinstance(schema.get("default"), str)
+    dropped = {"title", "description"} | ({"default"} if odd else set())
+    return {key: value for key, value in schema.items() if key not in dropped}
 
 
 def _body(route: web.RouteDef, operation: Operation, schemas: _Schemas) -> dict[str, Any] | None:
     if operation.body is not None:
         content = {
-            type_: {"schema": {} if model is None else dict(schemas.asked(model))}
+            type_: {"schema": {} if model is None else dict(schemas.sent(model))}
             for type_, model in operation.body.types.items()
         }
         return {"description": operation.body.description, "required": operation.body.required, "content": content}
@@ -120,7 +127,7 @@ def _body(route: web.RouteDef, operation: Operation, schemas: _Schemas) -> dict[
         return None
     found = [each for each in schemas.parameters(operation.asks) if f"{{{each[0]}}}" not in route.path]
     required = [name for name, _, needed in found if needed]
-    form = {"type": "object", "properties": {name: dict(schema) for name, schema, _ in found}, "required": required}
+    form = {"type": "object", "properties": {name: _plain(schema) for name, schema, _ in found}, "required": required}
     return {"required": bool(required), "content": {"application/x-www-form-urlencoded": {"schema": form}}}
 
 
