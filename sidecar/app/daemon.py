@@ -92,6 +92,8 @@ class App:
             on_change=self._changed,
             turned=self.turns.expect("prober", TURN),
             pod=self._pod,
+            timezone=settings.timezone,
+            offline=self.connectivity.suspect,
         )
         self.engine = Engine(config.rules, now, _surroundings(config))
         downtime = now - saved.saved_at if saved.saved_at is not None else 0.0
@@ -129,7 +131,7 @@ class App:
             turned=self.turns.expect("evaluator", settings.tick),
             evaluated=self.evaluations.note,
         )
-        self._telemetry = Telemetry(settings, clock, outbound, live=self.live, pod=self._pod)
+        self._telemetry = Telemetry(settings, clock, outbound, live=self.live, pod=self._pod, dry=dry)
         self._process = ProcessReader()
         self._names: dict[str, frozenset[str]] = {}  # of each check's series, for the groups that read them
         self._began_deciding = False
@@ -213,22 +215,21 @@ class App:
 
     def _swap(self, config: Config, now: float) -> list[Result]:
         """Make it so, between two turns and in one piece: nobody sees half of it."""
-        old = {check.name: probing.labels(check, self._pod) for check in self.config.checks}
-        new = {check.name: probing.labels(check, self._pod) for check in config.checks}
-        rules = {rule.key for rule in self.config.rules.alerting} - {rule.key for rule in config.rules.alerting}
         before, self.config = self.config, config
-        for name in [name for name, labels in old.items() if new.get(name) != labels]:
+        now_watched = {check.name for check in config.checks}
+        replaced = self.prober.replace(config.checks, timezone=config.settings.timezone)
+        for name in (*replaced.gone, *replaced.relabelled):
             self.store.end(f"check:{name}", now)
-            self._names.pop(name, None)
-        for check in config.checks:
-            if old.get(check.name) != new[check.name]:
-                self.store.begin(probing.source(check), now)
+            self._names.pop(f"check:{name}", None)
+        for name in (*replaced.added, *replaced.relabelled):
+            self.store.begin(f"check:{name}", now)
+        gone_rules = {rule.key for rule in before.rules.alerting} - {rule.key for rule in config.rules.alerting}
         for source in _sources(before.rules) - _sources(config.rules):
             self.store.end(source, now)
         self.engine.around = _surroundings(config)
         results = [
             *self.engine.replace(config.rules, now, self.book.told),
-            *self.engine.forget(now, lambda labels: labels.text("check") not in new and self._gone(labels)),
+            *self.engine.forget(now, lambda labels: labels.text("check") not in now_watched and self._gone(labels)),
             *self.engine.forget(now, self._gone, EndReason.REPLACED),
         ]
         self.store.retain(config.rules.reach + 300.0)
@@ -236,7 +237,7 @@ class App:
         self.delivery.replace(
             {channel.name: channel for channel in config.channels}, Sending.under(config, self.clock, self._outbound)
         )
-        self.dispatcher.replace(self._circumstances(), rules)
+        self.dispatcher.replace(self._circumstances(), gone_rules)
         self.connectivity.replace(config.settings.connectivity)
         self._telemetry.replace(config.settings)
         return _joined(results)
@@ -316,6 +317,7 @@ class App:
         for source, updates in (
             ("process", self._process.updates()),
             ("store", self.store.report()),
+            ("prober", self.prober.report()),
             ("database", self.database.updates()),
             ("telemetry", self._telemetry.updates()),
             ("daemon", tuple(self._facts())),

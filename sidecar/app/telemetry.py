@@ -27,16 +27,24 @@ log = structlog.get_logger(__name__)
 class Telemetry:
     """Exports *live* as `otlp` of the settings says, and watches the event loop, while `running`.
 
-    When a reload changes where it goes, what is left goes where it went before.
+    When a reload changes where it goes, what is left goes where it went before. A *dry* daemon sends nothing.
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, outbound: Outbound, *, live: Callable[[], Live], pod: str
+        self,
+        settings: Settings,
+        clock: Clock,
+        outbound: Outbound,
+        *,
+        live: Callable[[], Live],
+        pod: str,
+        dry: bool = False,
     ) -> None:
         self._clock = clock
         self._outbound = outbound
         self._live = live
         self._pod = pod
+        self._dry = dry
         self._started = clock.time()
         self._loop = LoopWatch(clock.monotonic)
         self._export = self._wanted(settings)
@@ -69,6 +77,8 @@ class Telemetry:
         return self._loop.updates() + (self._exporter.updates() if self._exporter else ())
 
     def _wanted(self, settings: Settings) -> Export:
+        if self._dry:
+            return Export()
         who = {
             **settings.external_labels,
             "service.version": version("claude-sidecar"),

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from sidecar import app as application
+from sidecar import config as configuration
 from sidecar.api.exposition import Exposition, negotiate
+from sidecar.outbound import Outbound
 from sidecar.telemetry import tracing
 from tests.scenarios.world import World
 from tests.telemetry.otlp.collector import Collector, attributes
@@ -173,3 +176,15 @@ async def test_the_daemon_says_how_it_is(world: World):
         assert value.count > 3
     assert "sidecar_gc_seconds_total" in found
     assert "sidecar_telemetry_sent_total" not in found
+
+
+async def test_a_dry_run_sends_nothing(wire, clock, collector, tmp_path):
+    """Whoever only tries a configuration is not seen by collectors."""
+    config = configuration.parse(json.dumps({"checks": [], "otlp": otlp()}), "sidecar.yml", folder=tmp_path)
+    async with application.build(config, clock=clock, outbound=Outbound(connector=wire.connector), dry=True) as app:
+        task = asyncio.create_task(app.run(listen=False))
+        await asyncio.sleep(60)
+        task.cancel()
+        await asyncio.wait([task])
+
+    assert not collector.requests
