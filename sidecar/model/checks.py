@@ -116,6 +116,11 @@ def advance(state: CheckState, thresholds: Thresholds, result: ProbeResult) -> C
     )
 
 
+def noted(state: CheckState, result: ProbeResult) -> CheckState:
+    """*state* after a probe that has no say in it."""
+    return replace(state, last=result, last_failure=result if result.error_type else state.last_failure)
+
+
 def undecided(state: CheckState) -> bool:
     """Whether the last probes speak against the status, or there is none yet: the next comes after `confirm`."""
     return (state.failures > 0 and state.status is not CheckStatus.DOWN) or (

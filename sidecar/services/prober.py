@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
@@ -10,19 +9,34 @@ import structlog
 
 from sidecar.checks import Check
 from sidecar.clock import Clock
-from sidecar.model.checks import CheckState, CheckStatus, ProbeResult, advance, lapse, max_age, undecided
+from sidecar.model.checks import (
+    LAPSED,
+    OFF_HOURS,
+    CheckState,
+    CheckStatus,
+    ProbeResult,
+    advance,
+    max_age,
+    noted,
+    undecided,
+    unknown,
+)
 from sidecar.model.errors import SidecarError
-from sidecar.model.samples import Emit
+from sidecar.model.families import PROBE_DELAY, PROBE_SLOTS, PROBES_RUNNING
+from sidecar.model.heartbeats import Heard
+from sidecar.model.samples import Emit, Update
 from sidecar.outbound import Outbound
 from sidecar.services import probing
-from sidecar.services.scheduler import Scheduler
+from sidecar.services.slots import Slots
+from sidecar.services.timetable import Timetable
+from sidecar.services.watched import Replaced, Watched, is_same
 
 log = structlog.get_logger(__name__)
 
 SPREAD: Final = 10.0
 """Seconds over which the first probes are spread, or less if some check runs more often than that."""
 GRACE: Final = 5.0
-"""Seconds that running probes get to end when the prober is stopped."""
+"""Seconds that running probes get to end: when the prober is stopped, and beyond their timeout."""
 TURN: Final = 1.0
 """Seconds between two looks at the wall clock and at checks without results."""
 
@@ -39,24 +53,17 @@ class UnknownCheck(SidecarError):  # noqa: N818 -- what was asked for, not what 
     """A name that no check has."""
 
 
-@dataclass(slots=True)
-class _Watched:
-    """A check and what its probes said so far."""
-
-    check: Check
-    state: CheckState = field(default_factory=CheckState)
-    heard_at: float | None = None  # monotonic time of the last result
-    running: "asyncio.Task[None] | None" = None
-    planned: bool = False  # whether the running probe was started by the grid
-    began_at: float | None = None  # monotonic time at which the running probe got a free slot
-
-
 class Prober:
     """Probes *checks* until it is cancelled.
 
-    Each probe ends in one batch for *emit*, then in one call of *on_change*. A check that has had no result for twice
-    its interval and its timeout becomes unknown: *lapse* ends the gauges of its source. *turned* is called about once
-    a second, for whoever watches over the services.
+    Each probe ends in one batch for *emit*, then in one call of *on_change*. A check whose results stay away, for twice
+    its interval and its timeout or for one run of its cron expression, becomes unknown, as it does outside of its
+    hours: *lapse* ends the gauges of its source. *turned* is called about once a second, for whoever watches over the
+    services.
+
+    *parallel* probes begin at once, and *most* run at once, as many as the process has files for without it.
+    *timezone* is that of checks which name none. *heard* says who called in under a check's name; *offline*, whether
+    this machine's own network is away.
     """
 
     def __init__(
@@ -71,8 +78,11 @@ class Prober:
         turned: Callable[[], object] = lambda: None,
         pod: str = "",
         parallel: int = 100,
+        most: int | None = None,
+        timezone: str = "UTC",
+        heard: Callable[[str], Heard] = lambda _: Heard(),
+        offline: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._watched = {check.name: _Watched(check) for check in checks}
         self._clock = clock
         self._outbound = outbound
         self._emit = emit
@@ -80,22 +90,42 @@ class Prober:
         self._on_change = on_change
         self._turned = turned
         self._pod = pod
-        self._slots = asyncio.Semaphore(parallel)
-        self._scheduler = Scheduler(clock)
-        self._broken: asyncio.Future[None] | None = None
+        self._slots = Slots(parallel, most)
+        self._heard = heard
+        self._offline = offline
+        self._timetable = Timetable(clock, timezone, due=self._due, soon=self._soon, hours=self._regulate)
+        self._watched = {check.name: self._watch(check) for check in checks}
+        self._leaving: set[asyncio.Task[None]] = set()  # probes of checks that are gone
+        self._delay = 0.0  # the longest since the last report, in seconds
+        self._broken: asyncio.Future[None] | None = None  # done when an error of ours ends us
 
     def states(self) -> Mapping[str, CheckState]:
         """Each check's state, by name."""
         return {name: watched.state for name, watched in self._watched.items()}
 
+    def next_run(self, name: str) -> float | None:
+        """When the check is probed next, in seconds since the epoch; None when that is not known."""
+        watched = self._watched.get(name)
+        return self._timetable.next_run(watched) if watched else None
+
+    def report(self) -> tuple[Update, ...]:
+        """The prober's own metrics; the longest delay is that since this was asked last."""
+        delay, self._delay = self._delay, 0.0
+        return (
+            Update(PROBE_DELAY, delay),
+            Update(PROBES_RUNNING, self._slots.running),
+            Update(PROBE_SLOTS, self._slots.most),
+        )
+
     async def run(self) -> None:
         """Probe until cancelled; what is running then gets up to GRACE seconds to end."""
         self._broken = asyncio.get_running_loop().create_future()
-        self._scheduler.start()
-        self._start()
+        self._timetable.start()
+        self._timetable.begin(list(self._watched.values()), self._spread())
         try:
             while not self._broken.done():
-                self._scheduler.watch()
+                if self._timetable.watch():
+                    self._regulate_all()
                 self._expire()
                 self._turned()
                 await asyncio.wait([self._broken], timeout=TURN)
@@ -105,38 +135,104 @@ class Prober:
 
     def rebase(self) -> None:
         """The wall clock was set; called by whoever knows it first, otherwise found within TURN seconds."""
-        self._scheduler.rebase()
+        self._timetable.rebase()
+        self._regulate_all()
 
     async def run_now(self, name: str) -> CheckState:
-        """Probe the check now, or join the probe that is running; its state afterwards."""
-        watched = self._watched.get(name)
-        if watched is None:
-            raise UnknownCheck(f"got the check {name!r}, expected one of: {', '.join(sorted(self._watched))}")
-        task = watched.running or self._begin(watched, planned=False)
-        await asyncio.wait([task])
-        return watched.state
+        """Probe the check now, whatever its schedule, or join the probe that is running; its state afterwards.
+
+        The schedule stays as it is. Outside of the check's hours its result is the state's last, but changes neither
+        the status nor the series. Raises UnknownCheck, also when the check goes while it is probed.
+        """
+        while True:
+            watched = self._watched.get(name)
+            if watched is None:
+                raise UnknownCheck(f"got the check {name!r}, expected one of: {', '.join(sorted(self._watched))}")
+            await asyncio.wait([watched.running or self._begin(watched, planned=False)])
+            if not watched.dropped:
+                return watched.state
+
+    def replace(self, checks: Iterable[Check], *, timezone: str | None = None) -> Replaced:
+        """Watch these checks from now on; the caller ends and begins the series of those that are named so.
+
+        A check with equal settings goes on as if nothing had happened. One with others is probed at once, but after
+        the probe of its predecessor, whose result nobody hears of; it keeps the state if the same thing is asked the
+        same question.
+        """
+        before, self._watched = self._watched, {}
+        moved = timezone is not None and timezone != self._timetable.timezone
+        self._timetable.timezone = timezone or self._timetable.timezone
+        fresh, relabelled = [], []
+        for check in checks:
+            old = before.get(check.name)
+            if old is not None and old.check == check:
+                self._watched[check.name] = old
+                if moved:
+                    self._timetable.follow(old)
+                    self._regulate(old)
+                continue
+            fresh.append(new := self._watch(check))
+            self._watched[check.name] = new
+            if old is not None:
+                self._leave(old)
+                self._succeed(old, new)
+                if probing.labels(old.check, self._pod) != probing.labels(check, self._pod):
+                    relabelled.append(check.name)
+        gone = [watched for name, watched in before.items() if name not in self._watched]
+        for watched in gone:
+            self._leave(watched)
+        self._timetable.begin(fresh, self._spread())
+        return Replaced(
+            added=tuple(watched.name for watched in fresh if watched.name not in before),
+            changed=tuple(watched.name for watched in fresh if watched.name in before),
+            relabelled=tuple(relabelled),
+            gone=tuple(watched.name for watched in gone),
+        )
+
+    # Checks come and go
+
+    def _watch(self, check: Check) -> Watched:
+        closed = self._timetable.is_closed(check)
+        return Watched(check, CheckState(reason=OFF_HOURS) if closed else CheckState(), closed=closed)
+
+    def _leave(self, watched: Watched) -> None:
+        """Nobody wants to hear of it any more; its running probe may end."""
+        watched.dropped = True
+        self._timetable.forget(watched)
+        if watched.running is not None:
+            self._leaving.add(watched.running)
+            watched.running.add_done_callback(self._leaving.discard)
+
+    def _succeed(self, old: Watched, new: Watched) -> None:
+        """Let *new* begin where *old* was."""
+        new.before, new.patience = old.running, old.check.timeout + GRACE
+        if is_same(old.check, new.check) and not old.closed and not new.closed:
+            new.state, new.told = old.state, old.told
+            new.expires = self._expiry(new) if old.told else None
+        elif old.told:
+            self._lapse(probing.source(old.check), self._clock.time())
 
     # Schedule
 
-    def _start(self) -> None:
-        """All checks at once, a little apart; the grid places the second probes."""
-        spread = min([SPREAD, *(watched.check.every for watched in self._watched.values())])
-        for n, (name, watched) in enumerate(self._watched.items()):
-            first = n * spread / len(self._watched)
-            self._scheduler.every(name, watched.check.every, partial(self._due, watched), first=first)
+    def _spread(self) -> float:
+        return min([SPREAD, *(watched.check.every for watched in self._watched.values())])
 
-    def _due(self, watched: _Watched) -> None:
-        """The grid's turn."""
-        if self._scheduler.has(_confirm(watched)):
+    def _due(self, watched: Watched) -> None:
+        """The schedule's turn."""
+        if watched.closed:
+            return
+        if watched.check.cron is not None and watched.told and watched.expires is None:
+            watched.expires = self._clock.monotonic() + watched.check.timeout + GRACE
+        if self._timetable.has_confirm(watched):
             return  # the confirming probe stands in for this one
         if watched.running is None:
             # The first probe is placed by the start, so the grid's first turn may fall into it without being missed.
-            self._begin(watched, planned=watched.state.last is not None)
-        elif watched.planned and self._late(watched):
+            self._begin(watched, planned=watched.state.last is not None, late=self._timetable.late)
+        elif watched.planned and self._is_late(watched):
             self._emit(probing.missed(watched.check, self._pod, self._clock.time()))
-            log.warning("probe.missed", check=watched.check.name, every=watched.check.every)
+            log.warning("probe.missed", check=watched.name, every=watched.check.cron or watched.check.every)
 
-    def _late(self, watched: _Watched) -> bool:
+    def _is_late(self, watched: Watched) -> bool:
         """Whether the running probe is our fault: still without a slot, or beyond its own timeout.
 
         One that waits for its peer within its timeout tells of the peer, and nothing of us.
@@ -144,39 +240,74 @@ class Prober:
         began_at = watched.began_at
         return began_at is None or self._clock.monotonic() - began_at > watched.check.timeout + TURN
 
-    def _confirm(self, watched: _Watched) -> None:
-        if watched.running is None:
+    def _soon(self, watched: Watched) -> None:
+        """A turn beside the schedule."""
+        if watched.running is None and not watched.closed:
             self._begin(watched, planned=False)
+
+    # Hours
+
+    def _regulate(self, watched: Watched) -> None:
+        """Open or close a check, if it is time."""
+        if watched.closed is (closed := self._timetable.is_closed(watched.check)):
+            return
+        watched.closed = closed
+        if closed:
+            self._withdraw(watched, OFF_HOURS)
+        else:
+            watched.state = unknown(watched.state, "", self._clock.time())
+            self._soon(watched)
+
+    def _regulate_all(self) -> None:
+        for watched in self._watched.values():
+            if watched.check.hours:
+                self._regulate(watched)
 
     # Probe
 
-    def _begin(self, watched: _Watched, *, planned: bool) -> "asyncio.Task[None]":
-        self._scheduler.remove(_confirm(watched))
-        watched.planned, watched.began_at = planned, None
-        watched.running = asyncio.create_task(self._probe(watched), name=f"probe {watched.check.name}")
+    def _begin(self, watched: Watched, *, planned: bool, late: float = 0.0) -> "asyncio.Task[None]":
+        self._timetable.forget_confirm(watched)
+        watched.planned, watched.late, watched.began_at = planned, late, None
+        watched.running = asyncio.create_task(self._probe(watched), name=f"probe {watched.name}")
         watched.running.add_done_callback(partial(self._ended, watched))
         return watched.running
 
-    async def _probe(self, watched: _Watched) -> None:
+    async def _probe(self, watched: Watched) -> None:
         check = watched.check
-        ctx = probing.Recording(self._clock, self._outbound)
-        async with self._slots:
+        if watched.before is not None:
+            # Bounded: a plug-in that does not let itself be cancelled must not hold its successor.
+            await asyncio.wait([watched.before], timeout=watched.patience)
+            watched.before = None
+        asked_at = self._clock.monotonic()
+        async with self._slots.one():
+            if watched.dropped:
+                return
             watched.began_at = self._clock.monotonic()
-            result = await probing.probe_once(check, ctx)
-        before, watched.state = watched.state, advance(watched.state, check, result)
-        watched.heard_at = self._clock.monotonic()
-        self._emit(probing.batch(check, self._pod, ctx.updates, result, watched.state))
+            self._delay = max(self._delay, watched.late + watched.began_at - asked_at)
+            ctx = probing.Recording(self._clock, self._outbound, self._heard(check.name))
+            result = await probing.probe_once(check, ctx, self._offline)
+        if not watched.dropped:
+            self._take(watched, ctx.updates, result)
+
+    def _take(self, watched: Watched, updates: list[Update], result: ProbeResult) -> None:
+        """What becomes of a probe's result."""
+        check, before = watched.check, watched.state
+        if watched.closed:  # it was asked for, or began before
+            watched.state = noted(before, result)
+            return
+        watched.state = advance(before, check, result)
+        watched.told, watched.expires = True, self._expiry(watched)
+        self._emit(probing.batch(check, self._pod, updates, result, watched.state))
         if undecided(watched.state):
-            self._scheduler.once(_confirm(watched), min(check.confirm, check.every), partial(self._confirm, watched))
-        changed = watched.state.status is not before.status or _ok(before.last) != result.ok
-        if watched.state.status is not before.status:
-            now = watched.state.status
-            tell = log.warning if now is CheckStatus.DOWN else log.info
-            why = {"error_type": result.error_type, "message": result.message} if result.error_type else {}
-            tell("check.changed", check=check.name, before=before.status, now=now, **why)
+            self._timetable.confirm(watched)
+        status = watched.state.status
+        changed = status is not before.status or before.last is None or before.last.verdict is not result.verdict
+        if status is not before.status:
+            tell = log.warning if status is CheckStatus.DOWN else log.info
+            tell("check.changed", check=check.name, before=before.status, now=status, **_why(result))
         self._on_change(check.name, result.at, changed)
 
-    def _ended(self, watched: _Watched, task: "asyncio.Task[None]") -> None:
+    def _ended(self, watched: Watched, task: "asyncio.Task[None]") -> None:
         """A probe's task is over; an error in it is ours and ends the daemon."""
         if watched.running is task:
             watched.running = None
@@ -185,23 +316,32 @@ class Prober:
 
     # Results that stay away
 
+    def _expiry(self, watched: Watched) -> float | None:
+        """When a result of now is too old; by a calendar, that is told when the next one is due."""
+        return None if watched.check.cron else self._clock.monotonic() + max_age(watched.check)
+
     def _expire(self) -> None:
         now = self._clock.monotonic()
         for watched in self._watched.values():
-            if watched.heard_at is None or now - watched.heard_at < max_age(watched.check):
-                continue
-            at = self._clock.time()
-            watched.heard_at = None
-            before, watched.state = watched.state.status, lapse(watched.state, at)
-            self._lapse(probing.source(watched.check), at)
-            log.warning("check.lapsed", check=watched.check.name, before=before)
-            self._on_change(watched.check.name, at, True)
+            if watched.expires is not None and now >= watched.expires:
+                self._withdraw(watched, LAPSED)
+
+    def _withdraw(self, watched: Watched, reason: str) -> None:
+        """Take back what was said of a check."""
+        at = self._clock.time()
+        watched.told, watched.expires = False, None
+        self._timetable.forget_confirm(watched)
+        before, watched.state = watched.state.status, unknown(watched.state, reason, at)
+        self._lapse(probing.source(watched.check), at)
+        tell = log.warning if reason == LAPSED else log.info
+        tell(f"check.{reason}", check=watched.name, before=before)
+        self._on_change(watched.name, at, True)
 
     # The end
 
     async def _stop(self) -> None:
-        await self._scheduler.shutdown()
-        running = [watched.running for watched in self._watched.values() if watched.running]
+        await self._timetable.shutdown()
+        running = [watched.running for watched in self._watched.values() if watched.running] + list(self._leaving)
         if not running:
             return
         _, late = await asyncio.wait(running, timeout=GRACE)
@@ -212,9 +352,6 @@ class Prober:
             await asyncio.wait(late, timeout=1.0)
 
 
-def _confirm(watched: _Watched) -> str:
-    return f"{watched.check.name}#confirm"  # no check's name has that sign
-
-
-def _ok(result: ProbeResult | None) -> bool | None:
-    return None if result is None else result.ok
+def _why(result: ProbeResult) -> dict[str, str]:
+    word = {"error_type": result.error_type, "reason": result.reason, "message": result.message}
+    return {key: text for key, text in word.items() if text}

@@ -1,4 +1,4 @@
-"""APScheduler behind the little of it that we need: jobs on a fixed grid, and jobs that run once."""
+"""APScheduler behind the little of it that we need: jobs on a fixed grid, by the calendar, and once."""
 
 import asyncio
 import hashlib
@@ -15,6 +15,8 @@ from apscheduler.triggers.base import BaseTrigger
 from sidecar.clock import Clock
 
 Job = Callable[[], None]
+Calendar = Callable[[float], float | None]
+"""The next time after a time, both in seconds since the epoch; None: never."""
 
 _STEP: Final = 1.0  # seconds by which the wall must leave monotonic time before jobs are placed anew
 _EARLY: Final = 0.05  # seconds by which a timer may be early without being wrong
@@ -25,7 +27,9 @@ class _Entry:
     name: str
     job: Job
     due: float  # monotonic
-    grid: "_Grid | None" = None  # None: it runs once
+    grid: "_Grid | None" = None
+    calendar: Calendar | None = None  # without either it runs once
+    wall: float = 0.0  # when the calendar has it, seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class _Grid:
 
 
 class Scheduler:
-    """Runs jobs at their monotonic times, whatever happens to the wall clock.
+    """Runs jobs at their monotonic times, whatever happens to the wall clock; those of a calendar by the wall.
 
     APScheduler reads the wall clock itself: after an hour's step back it would run nothing for an hour. So the truth
     about each job is kept here in monotonic time, APScheduler is told what that is on the wall, and is told again when
@@ -53,6 +57,8 @@ class Scheduler:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.late = 0.0
+        """Seconds by which the job that is running now came late."""
         self._entries: dict[str, _Entry] = {}
         self._offset = self._wall_offset()
         self._error: Exception | None = None
@@ -90,6 +96,17 @@ class Scheduler:
         """Run *job* once, in *after* seconds. A job of that name is replaced."""
         self._plan(_Entry(name, job, self._clock.monotonic() + after))
 
+    def at(self, name: str, calendar: Calendar, job: Job) -> None:
+        """Run *job* whenever the wall clock comes to a time of *calendar*. A job of that name is replaced.
+
+        A step of the wall over such times runs it once; after a step back they come again.
+        """
+        wall = calendar(self.wall())
+        if wall is None:
+            self.remove(name)
+        else:
+            self._plan(_Entry(name, job, self._on_monotonic(wall), calendar=calendar, wall=wall))
+
     def remove(self, name: str) -> None:
         """Forget the job; one that is not there is forgotten already."""
         if self._entries.pop(name, None) and self._apscheduler.get_job(name):
@@ -98,6 +115,15 @@ class Scheduler:
     def has(self, name: str) -> bool:
         """Whether a job of that name will run."""
         return name in self._entries
+
+    def due(self, name: str) -> float | None:
+        """The monotonic time at which the job of that name runs next."""
+        entry = self._entries.get(name)
+        return entry.due if entry else None
+
+    def wall(self) -> float:
+        """The wall clock, which the jobs of a calendar go by."""
+        return time.time()
 
     def watch(self) -> bool:
         """Place the jobs anew if the wall has stepped since the last look; says whether it has.
@@ -114,8 +140,15 @@ class Scheduler:
     def rebase(self) -> None:
         """Tell APScheduler anew when each job is due on the wall as it is now."""
         self._offset = self._wall_offset()
+        now = self.wall()
         for entry in list(self._entries.values()):
-            self._plan(entry)
+            if entry.calendar is None:
+                self._plan(entry)
+            elif entry.wall <= now:
+                entry.due = self._clock.monotonic()
+                self._plan(entry)
+            else:
+                self.at(entry.name, entry.calendar, entry.job)
 
     async def shutdown(self) -> None:
         """Run nothing any more."""
@@ -128,7 +161,7 @@ class Scheduler:
         self._entries[entry.name] = entry
         self._apscheduler.add_job(
             self._fire,
-            _Trigger(self._clock, entry.grid),
+            _Trigger(self._clock, entry),
             args=[entry],
             id=entry.name,
             replace_existing=True,
@@ -140,17 +173,29 @@ class Scheduler:
         if self._entries.get(entry.name) is not entry:
             return  # replaced or removed while this was on its way
         now = self._clock.monotonic()
-        if now < entry.due - _EARLY:
+        if now < entry.due - _EARLY and (entry.calendar is None or self.wall() < entry.wall - _EARLY):
             self.rebase()
             return
-        if entry.grid is None:
-            del self._entries[entry.name]
-        else:
-            entry.due = entry.grid.after(now)
+        self.late = max(0.0, now - entry.due)
+        self._follow(entry, now)
         try:
             entry.job()
         except Exception as exc:  # noqa: BLE001 -- raised again by `watch`
             self._error = exc
+
+    def _follow(self, entry: _Entry, now: float) -> None:
+        """Say when the job, which runs now, runs next."""
+        if entry.grid is not None:
+            entry.due = entry.grid.after(now)
+            return
+        wall = entry.calendar(max(self.wall(), entry.wall)) if entry.calendar else None
+        if wall is None:
+            self.remove(entry.name)
+        else:
+            entry.wall, entry.due = wall, self._on_monotonic(wall)
+
+    def _on_monotonic(self, wall: float) -> float:
+        return self._clock.monotonic() + wall - self.wall()
 
     def _wall_offset(self) -> float:
         return time.time() - self._clock.monotonic()
@@ -159,15 +204,17 @@ class Scheduler:
 class _Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     """What APScheduler asks for the next time of a job."""
 
-    def __init__(self, clock: Clock, grid: _Grid | None) -> None:
+    def __init__(self, clock: Clock, entry: _Entry) -> None:
         self._clock = clock
-        self._grid = grid
+        self._entry = entry
 
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime | None:
-        """The grid's next point after now, so that a week of missed points is one step and not a loop over them."""
-        if self._grid is None:
-            return None
-        return _on_wall(self._clock, self._grid.after(self._clock.monotonic()), now)
+        """The next point after now, so that a week of missed points is one step and not a loop over them."""
+        entry = self._entry
+        if entry.grid is not None:
+            return _on_wall(self._clock, entry.grid.after(self._clock.monotonic()), now)
+        wall = entry.calendar(max(now.timestamp(), entry.wall)) if entry.calendar else None
+        return None if wall is None else datetime.fromtimestamp(wall, UTC)
 
 
 def place(name: str) -> float:

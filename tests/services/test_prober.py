@@ -273,7 +273,7 @@ async def test_no_more_probes_run_at_once_than_allowed(probing):
         await asyncio.sleep(8)
         running -= 1
 
-    desk = probing(*(Scripted(name=f"check {n}", does=count, every=300.0) for n in range(8)), parallel=3)
+    desk = probing(*(Scripted(name=f"check {n}", does=count, every=300.0) for n in range(8)), most=3)
     await asyncio.sleep(50)
 
     assert most == 3
@@ -296,7 +296,7 @@ async def test_a_turn_that_comes_while_the_probe_waits_for_a_slot_is_missed_and_
     """What could not run because too much else ran is counted."""
     targets = [Target(takes=20.0) for _ in range(4)]
     checks = (Scripted(name=f"check {n}", does=target, timeout=60.0) for n, target in enumerate(targets))
-    desk = probing(*checks, parallel=1)
+    desk = probing(*checks, most=1)
 
     await asyncio.sleep(300)
 
