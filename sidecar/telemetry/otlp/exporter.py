@@ -47,8 +47,9 @@ class _Tally:
 class Exporter:
     """Sends spans soon after they ended, and the current values of *live* at each interval.
 
-    *chance* gives random numbers in [0, 1), *started* is when nothing had been counted yet. While `run` runs, spans are taken, see `tracing.install`. A collector that
-    is away costs what could not be sent, which `updates` counts, and nothing else.
+    *chance* gives random numbers in [0, 1), *started* is when nothing had been counted yet. While `run` runs, spans are
+    taken, see `tracing.install`. A collector that is away costs what could not be sent, which `updates` counts, and
+    nothing else.
     """
 
     def __init__(
