@@ -6,11 +6,12 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from sidecar.alerts.timeline import Entry
 from sidecar.api import alerts, checks, notifications, query, rules, series, status, summary, timeline
 from sidecar.api.endpoint import Operation, described, written
 from sidecar.api.exposition import Live
 from sidecar.api.health import Health
-from sidecar.db import Database, history, outbox
+from sidecar.db import Database, history, names, outbox
 from sidecar.model.alerts import Alert
 from sidecar.promql import Querier
 
@@ -41,9 +42,6 @@ def routes(
 ) -> list[web.RouteDef]:
     """Everything that is asked about *daemon*."""
 
-    async def entries(fingerprint: str, limit: int) -> Sequence[Any]:
-        return await daemon.database.run(history.of_alert, fingerprint, limit)
-
     async def contents(channel: str | None, limit: int) -> notifications.Contents:
         rows = await daemon.database.run(outbox.waiting, channel)
         letters = await daemon.database.run(outbox.dead, limit if channel is None else history.DEAD_LETTERS)
@@ -56,7 +54,7 @@ def routes(
     return [
         *checks.routes(daemon, daemon.now),
         *alerts.routes(daemon, daemon.now),
-        *timeline.routes(daemon, entries, daemon.now),
+        *timeline.routes(daemon, _History(daemon), daemon.now),
         *rules.routes(daemon, daemon.now),
         *query.routes(lambda: daemon.querier, daemon.now),
         *series.routes(lambda: daemon.querier, daemon.live),
@@ -64,6 +62,25 @@ def routes(
         *notifications.routes(contents),
         *status.routes(ready, alive),
     ]
+
+
+class _History:
+    """What the daemon's database tells of alerts."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    async def entries(self, fingerprint: str, limit: int, /) -> Sequence[Entry]:
+        """The last lines about an alert."""
+        return await self._daemon.database.run(history.of_alert, fingerprint, limit)
+
+    async def named(self, fingerprint: str, /) -> names.Named | None:
+        """Who that alert was."""
+        return await self._daemon.database.run(names.of, fingerprint)
+
+    async def known(self, name: str | None, limit: int, /) -> Sequence[names.Named]:
+        """The last alerts of that name, or of any."""
+        return await self._daemon.database.run(names.known, name, limit)
 
 
 def description(routes: Iterable[web.RouteDef]) -> web.RouteDef:

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from sidecar.alerts.timeline import Entry, Event
-from sidecar.db import meta
+from sidecar.db import meta, names
 
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +66,7 @@ def prune(connection: sqlite3.Connection, now: float) -> None:
         "DELETE FROM dead_letters WHERE died_at < ? OR seq <= (SELECT max(seq) FROM dead_letters) - ?",
         (now - KEPT, DEAD_LETTERS),
     )
+    names.prune(connection, now - KEPT)
     while _used(connection) > _room(connection):
         if not connection.execute(
             "DELETE FROM timeline WHERE seq <= (SELECT min(seq) + (max(seq) - min(seq)) / 10 FROM timeline)"

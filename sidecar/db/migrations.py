@@ -66,6 +66,16 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         )""",
         "CREATE INDEX timeline_by_fingerprint ON timeline (fingerprint, seq)",
     ),
+    (
+        """CREATE TABLE names (
+            fingerprint TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            labels TEXT NOT NULL,
+            seen_at REAL NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX names_by_name ON names (name, seen_at)",
+        "CREATE INDEX names_by_time ON names (seen_at)",
+    ),
 )
 
 

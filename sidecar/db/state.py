@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sidecar.alerts.book import Unsaved
 from sidecar.alerts.decisions import Turn
 from sidecar.alerts.record import Key, Record
-from sidecar.db import alerts, history, meta, outbox, records
+from sidecar.db import alerts, history, meta, names, outbox, records
 from sidecar.model.alerts import Alert
 
 
@@ -30,6 +30,7 @@ def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn, stepped
     alerts.save(connection, unsaved.alerts, unsaved.gone)
     records.save(connection, turn.records)
     history.add(connection, turn.timeline)
+    names.save(connection, unsaved.alerts, turn.at)
     outbox.put(connection, turn.notifications)
     dropped = records.drop(connection, turn.obsolete)
     meta.alive(connection, turn.at)

@@ -103,6 +103,10 @@ async def test_the_story_outlives_the_alert(world, api):
     story = (await api.get(f"/api/v1/alerts/{alert['fingerprint']}/timeline")).data
 
     assert story["alert"] is None
+    assert story["labels"]["alertname"] == "TargetDown"
+    [known] = (await api.get("/api/v1/history", {"name": "TargetDown"})).data
+    assert (known["fingerprint"], known["labels"]) == (story["fingerprint"], story["labels"])
+    assert (await api.get("/api/v1/history", {"name": "Other"})).data == []
     assert story["next"] == []
     assert "firing" in [line["text"] for line in story["timeline"]]
 
@@ -131,7 +135,7 @@ async def test_an_unknown_alert(world, api):
     wrong = await api.get("/api/v1/alerts/TargetDown/timeline")
 
     assert unknown.error[:2] == (404, "not_found")
-    assert "/api/v1/alerts?ended=true" in unknown.error[2]
+    assert "/api/v1/history" in unknown.error[2]
     assert wrong.error[:2] == (400, "bad_data")
     assert "fingerprint" in wrong.error[2]
 
