@@ -60,6 +60,7 @@ CLAUDE_STREAM_GAP = _gauge(
 CLAUDE_TOKENS = _counter("claude_tokens_total", "Tokens, by token_type (input, output, cache_read, cache_write).")
 CLAUDE_COST = _counter("claude_cost_dollars_total", "List price of the tokens, in US dollars.")
 CLAUDE_STOP_REASONS = _counter("claude_stop_reasons_total", "Finished messages, by stop_reason.")
+CLAUDE_RETRIES = _counter("claude_retries_total", "Requests that were sent again after a failure.")
 CLAUDE_INPUT_TOKENS = _gauge(
     "claude_count_tokens_input_tokens", "Input tokens that count_tokens found for the probe's prompt."
 )

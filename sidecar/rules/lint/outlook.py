@@ -10,6 +10,8 @@ from sidecar.model.samples import Family, Kind
 from sidecar.rules.model import DEFAULT_INTERVAL
 
 _OURS: Final = ("claude_", "sidecar_", "probe_", "heartbeat_", "ALERTS")
+_PERCENTILES: Final = (families.CLAUDE_DURATION, families.CLAUDE_FIRST_TOKEN)
+"""Histograms of which the daemon keeps percentiles, too."""
 CHECKS: Final = ("probe_", "sidecar_check_", "heartbeat_")
 """How the names of series begin that belong to one check, and say so in the label `check`."""
 
@@ -22,7 +24,8 @@ def catalogue() -> dict[str, Kind]:
             continue
         if family.kind is Kind.HISTOGRAM:
             found |= {f"{family.name}{part}": Kind.COUNTER for part in ("_bucket", "_sum", "_count")}
-            found |= {f"{family.name}_quantile": Kind.SUMMARY, f"{family.name}_window_count": Kind.GAUGE}
+            if family in _PERCENTILES:
+                found |= {f"{family.name}_quantile": Kind.SUMMARY, f"{family.name}_window_count": Kind.GAUGE}
         else:
             found[family.name] = family.kind
     return found
