@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._http import Headers, HttpUrl, answer, beginning, quoted, reveal
 from sidecar.outbound import read_limited, safe_url
+from sidecar.telemetry import tracing
 
 
 def _several(value: Any) -> Any:
@@ -41,7 +42,8 @@ class HttpCheck(Check):
         return safe_url(self.url)
 
     async def probe(self, ctx: ProbeContext) -> None:
-        headers = {name: reveal(value, "bad_request") for name, value in self.headers.items()}
+        own = {name: reveal(value, "bad_request") for name, value in self.headers.items()}
+        headers = tracing.traceparent() | own
         body = self.body.encode() if self.body else None
         async with answer(ctx, self.method, self.url, headers=headers, body=body, redirects=self.redirects) as response:
             if not self._is_good(response.status):

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from sidecar import app as application
 from sidecar import config as configuration
@@ -176,6 +177,26 @@ async def test_the_daemon_says_how_it_is(world: World):
         assert value.count > 3
     assert "sidecar_gc_seconds_total" in found
     assert "sidecar_telemetry_sent_total" not in found
+
+
+@pytest.mark.parametrize("wanted", [pytest.param(True, id="told"), pytest.param(False, id="not told")])
+async def test_a_gateway_is_told_whose_request_it_is(world: World, wire, collector, wanted):
+    """With `propagate` an http check names its span to what it asks, so that both are one trace; else it does not."""
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("traceparent", ""))
+        return web.Response()
+
+    gateway = web.Application()
+    gateway.router.add_get("/health", answer)
+    wire.serve("gateway", gateway)
+    await world.start(world.settings(otlp=otlp(propagate=wanted)))
+    await asyncio.sleep(40)
+    await world.stop()
+
+    named = [f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01" for span in collector.spans() if "http" in span.name]
+    assert seen == (named if wanted else [""] * len(named))
 
 
 async def test_a_dry_run_sends_nothing(wire, clock, collector, tmp_path):
