@@ -6,7 +6,7 @@ import random
 import socket
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -217,6 +217,7 @@ class App:
         """Make it so, between two turns and in one piece: nobody sees half of it."""
         before, self.config = self.config, config
         now_watched = {check.name for check in config.checks}
+        old = {check.name: probing.labels(check, self._pod) for check in before.checks}
         replaced = self.prober.replace(config.checks, timezone=config.settings.timezone)
         for name in (*replaced.gone, *replaced.relabelled):
             self.store.end(f"check:{name}", now)
@@ -230,7 +231,7 @@ class App:
         results = [
             *self.engine.replace(config.rules, now, self.book.told),
             *self.engine.forget(now, lambda labels: labels.text("check") not in now_watched and self._gone(labels)),
-            *self.engine.forget(now, self._gone, EndReason.REPLACED),
+            *self.engine.forget(now, partial(self._relabelled, old), EndReason.REPLACED),
         ]
         self.store.retain(config.rules.reach + 300.0)
         self.start.replace(config.checks, [group.name for group in config.rules.groups], now)
@@ -283,6 +284,18 @@ class App:
             return False
         watched = (probing.labels(check, self._pod) for check in self.config.checks)
         return not any(all(labels.get(name, text) == text for name, text in check.items()) for check in watched)
+
+    def _relabelled(self, old: Mapping[str, Labels], labels: Labels) -> bool:
+        """Whether *labels* are those of a check that had the labels in *old*, by its name, and has others now."""
+        name = labels.text("check")
+        check = next((check for check in self.config.checks if check.name == name), None)
+        if check is None or name not in old:
+            return False
+        was, is_now = old[name], probing.labels(check, self._pod)
+        changed = {key for key in (*was, *is_now) if was.get(key) != is_now.get(key)}
+        # A rule that looks at the check as a whole has the same labels as before.
+        whole = all(labels.get(key) == text for key, text in was.items())
+        return bool(changed) and (whole or any(key in labels for key in changed))
 
     def _remember(self, connection: sqlite3.Connection) -> None:
         """Write down what a file that cannot be read any more held."""

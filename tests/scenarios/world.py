@@ -62,11 +62,16 @@ class World:
     _lives: int = 0
 
     def __post_init__(self) -> None:
-        gateway, hook = web.Application(), web.Application()
-        gateway.router.add_get("/{path:.*}", self._answer)
+        self.connect()
+        hook = web.Application()
         hook.router.add_post("/{path:.*}", self._take)
-        self.wire.serve("gateway", gateway)
         self.wire.serve("hook", hook)
+
+    def connect(self) -> None:
+        """The gateway is there, also after `wire.refuse`."""
+        gateway = web.Application()
+        gateway.router.add_get("/{path:.*}", self._answer)
+        self.wire.serve("gateway", gateway)
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.probes += 1
@@ -114,6 +119,11 @@ class World:
             await self._task
         self.app = await started
         return self.app
+
+    async def reload(self, settings: dict[str, Any]) -> None:
+        """Go on with other settings, as after SIGHUP."""
+        assert self.app is not None
+        await self.app.apply(configuration.parse(json.dumps(settings), "sidecar.yml", folder=self.folder))
 
     async def stop(self) -> None:
         """End it as SIGTERM does."""
