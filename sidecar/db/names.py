@@ -55,7 +55,8 @@ def prune(connection: sqlite3.Connection, before: float) -> None:
     """Forget those that changed last before then, and all but the last MOST."""
     connection.execute("DELETE FROM names WHERE seen_at < ?", (before,))
     connection.execute(
-        "DELETE FROM names WHERE seen_at < (SELECT seen_at FROM names ORDER BY seen_at DESC LIMIT 1 OFFSET ?)", (MOST,)
+        "DELETE FROM names WHERE seen_at < (SELECT seen_at FROM names ORDER BY seen_at DESC LIMIT 1 OFFSET ?)",
+        (MOST - 1,),
     )
 
 
