@@ -2,15 +2,12 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
 
 import pytest
 import structlog
 
-from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks import ProbeContext
 from sidecar.checks.http import HttpCheck
-from sidecar.clock import Clock
 from sidecar.model.checks import CheckStatus
 from sidecar.model.families import (
     CHECK_UP,
@@ -23,106 +20,12 @@ from sidecar.model.families import (
     PROBES_MISSED,
 )
 from sidecar.model.labels import Labels
-from sidecar.model.samples import Batch, Family
+from sidecar.model.samples import Batch
 from sidecar.outbound import Outbound
 from sidecar.services.prober import Prober, UnknownCheck
 from sidecar.services.probing import labels as labels_of
 from sidecar.testing import START, VirtualTimeLoop
-
-Behaviour = Callable[[ProbeContext], Awaitable[None]]
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-class Scripted(Check):
-    """A check that does what the test says."""
-
-    type: str = "scripted"
-    does: Any = None
-
-    @property
-    def target(self) -> str:
-        return f"test://{self.name}"
-
-    async def probe(self, ctx: ProbeContext) -> None:
-        if self.does:
-            await self.does(ctx)
-
-
-async def fail(ctx: ProbeContext) -> None:
-    raise CheckFailed("connect", "got a refused connection, expected an open port")
-
-
-async def hang(ctx: ProbeContext) -> None:
-    await asyncio.Event().wait()
-
-
-class Target:
-    """Something that is well or not, and remembers when it was probed."""
-
-    def __init__(self, takes: float = 0.0) -> None:
-        self.well = True
-        self.takes = takes
-        self.probed: list[float] = []
-
-    async def __call__(self, ctx: ProbeContext) -> None:
-        self.probed.append(now())
-        await asyncio.sleep(self.takes)
-        if not self.well:
-            await fail(ctx)
-
-
-class Desk:
-    """A prober at work and everybody who hears from it."""
-
-    task: asyncio.Task[None]
-
-    def __init__(self, checks: Sequence[Check], clock: Clock, outbound: Outbound, options: dict[str, Any]) -> None:
-        self.batches: list[Batch] = []
-        self.lapses: list[tuple[str, float]] = []
-        self.changes: list[tuple[str, float, bool]] = []
-        self.prober = Prober(
-            checks,
-            clock,
-            outbound,
-            emit=self.batches.append,
-            lapse=lambda source, at: self.lapses.append((source, at)),
-            on_change=lambda check, at, changed: self.changes.append((check, at, changed)),
-            **options,
-        )
-
-    def values(self, family: Family, check: str | None = None) -> list[float]:
-        """Every value of *family* that was emitted, in order."""
-        return [
-            update.value
-            for batch in self.batches
-            for update in batch.updates
-            if update.family is family and check in (None, update.labels["check"])
-        ]
-
-    def status(self, check: str) -> CheckStatus:
-        return self.prober.states()[check].status
-
-
-@pytest.fixture
-async def probing(clock: Clock) -> AsyncIterator[Callable[..., Desk]]:
-    """Starts a prober over the checks it is given."""
-    outbound = Outbound()
-    tasks: list[asyncio.Task[None]] = []
-
-    def start(*checks: Check, **options: Any) -> Desk:
-        desk = Desk(checks, clock, outbound, options)
-        desk.task = asyncio.create_task(desk.prober.run())
-        tasks.append(desk.task)
-        return desk
-
-    yield start
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    await outbound.close()
+from tests.services.desk import Scripted, Target, fail, hang, now
 
 
 async def test_an_hour_at_fifteen_seconds_is_240_probes(probing):
