@@ -14,6 +14,8 @@ SECRET = "canary-of-the-socket-checks"
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "redis": {"url": "redis://HOST:PORT", "password": SECRET, "values": {"depth": "jobs"}},
+    "postgres": {"dsn": f"postgresql://probe:{SECRET}@HOST:PORT/app", "values": {"depth": {}}},
+    "postgres without TLS": {"host": "HOST", "port": "PORT", "password": SECRET, "sslmode": "disable"},
 }
 """By type: settings that lead to HOST and PORT, with a secret where the type takes one."""
 
@@ -41,8 +43,9 @@ def built(name: str, port: int, host: str = "127.0.0.1", **more: Any) -> Check:
         key: value.replace("HOST", host).replace("PORT", str(port)) if isinstance(value, str) else value
         for key, value in SETTINGS[name].items()
     }
-    return plugins.find("sidecar.checks", name, Check).model_validate(
-        {"type": name, "name": "probe", "timeout": "2s", **settings, **more}
+    type_ = name.partition(" ")[0]
+    return plugins.find("sidecar.checks", type_, Check).model_validate(
+        {"type": type_, "name": "probe", "timeout": "2s", **settings, **more}
     )
 
 
@@ -80,7 +83,7 @@ async def test_a_peer_that_never_stops(name):
         probed = await look(built(name, server.port))
         await server.left.wait()
 
-    assert probed.error_type in ("too_large", "reset", "timeout")
+    assert probed.error_type in ("too_large", "reset", "tls", "timeout")
 
 
 async def test_a_peer_that_resets(name):
@@ -112,5 +115,5 @@ async def test_a_name_that_does_not_resolve(name):
 def test_every_check_over_tcp_is_here():
     """A type that leads to a host and a port belongs into this table."""
     for name, settings in SETTINGS.items():
-        assert name in plugins.names("sidecar.checks")
+        assert name.partition(" ")[0] in plugins.names("sidecar.checks")
         assert any("PORT" in str(value) for value in settings.values())

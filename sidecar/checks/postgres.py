@@ -1,0 +1,340 @@
+"""Whether a PostgreSQL lets us in and answers a query, and what the query says."""
+
+import asyncio
+import ssl
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import asyncpg
+from pydantic import BeforeValidator, Field, model_validator
+
+from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks._http import quoted, reveal
+from sidecar.checks._net import Address, Stream, closing, dial, start_tls, translated, trust
+from sidecar.checks._values import Bounds, ValueName, report
+from sidecar.secrets import Secret
+
+SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+_MODES: Final[tuple[SslMode, ...]] = ("disable", "prefer", "require", "verify-ca", "verify-full")
+
+_SSL_REQUEST: Final = 80877103
+_LARGEST: Final = 16 * 1024 * 1024  # bytes of a frame
+_FOREIGN: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, LookupError, BufferError)
+
+_WORDS: Final[Mapping[str, str]] = {
+    # By SQLSTATE, its class where the whole code has no entry; https://www.postgresql.org/docs/current/errcodes-appendix.html
+    "08": "reset",
+    "22": "bad_request",
+    "25006": "bad_request",  # the query wants to write
+    "28": "auth",
+    "3D": "not_found",
+    "42": "bad_request",
+    "42501": "permission",
+    "53": "overloaded",
+    "57014": "timeout",
+}
+
+
+class PostgresValue(Bounds):
+    """A number of the query's first row."""
+
+    column: str = Field("", description="The column's name; the first column without it.")
+
+
+def _short(value: Any) -> Any:
+    """`depth: count` is `depth: {column: count}`."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: {"column": one} if isinstance(one, str) else one for name, one in value.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where to go, and as whom."""
+
+    address: Address
+    user: str
+    password: str | None
+    database: str
+    sslmode: SslMode
+
+
+class PostgresCheck(Check):
+    """Logs in and runs one query in a read-only transaction; each probe has a connection of its own.
+
+    The phase first_byte is the login, transfer the query.
+    """
+
+    type: Literal["postgres"] = "postgres"
+    dsn: Secret | None = Field(
+        None,
+        description="Where it is and as whom to come: postgresql://user:password@host:5432/database?sslmode=require; "
+        "the settings below win over its parts.",
+        examples=["postgresql://probe:PASSWORD@db:5432/app"],
+    )
+    host: str = Field("", description="Its host, or the folder of its Unix socket.")
+    port: int | None = Field(None, description="Its port, 5432 without it.", ge=1, le=65535)
+    user: str = Field("", description="The user to log in as, postgres without it.")
+    password: Secret | None = Field(None, description="The password to log in with.")
+    database: str = Field("", description="The database, named like the user without it.")
+    sslmode: SslMode | None = Field(
+        None,
+        description="As libpq has it: disable, prefer (TLS if the server has it), require (without a look at the "
+        "certificate), verify-ca, verify-full; prefer without it.",
+    )
+    query: str = Field(
+        "SELECT 1", description="What to ask; only its first row is read, and it cannot write.", min_length=1
+    )
+    values: Annotated[dict[ValueName, PostgresValue], BeforeValidator(_short)] = Field(
+        default_factory=dict,
+        description="Numbers of the first row to export as `probe_value{name}`: `{waiting: count}`, or "
+        "`{column: count}` with `min` and `max`.",
+    )
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.dsn is None and not self.host:
+            raise ValueError("got neither `dsn` nor `host`, expected to be told where the server is")
+        if self.dsn is not None and self.dsn.at_hand:
+            self._place(self.dsn.reveal(), None)
+        return self
+
+    @property
+    def target(self) -> str:
+        try:
+            place = self._place(self.dsn.reveal() if self.dsn else "", None)
+        except ValueError:  # a file that is not there, or holds no such URL; the probe says more
+            return "postgresql:"
+        if place.address.path:
+            return str(place.address)
+        return f"postgresql://{place.address}/{place.database}"
+
+    def _place(self, dsn: str, password: str | None) -> _Place:
+        """The server that *dsn* and the settings name; raises ValueError without a word of the DSN."""
+        found = _parse(dsn) if dsn else _Place(Address("", 5432), "", None, "", "prefer")
+        host, port = self.host or found.address.host, self.port or found.address.port
+        user = self.user or found.user or "postgres"
+        address = Address(host, port)
+        if host.startswith("/"):
+            address = Address("", path=str(PurePosixPath(host) / f".s.PGSQL.{port}"))
+        database = self.database or found.database or user
+        return _Place(address, user, password or found.password, database, self.sslmode or found.sslmode)
+
+    async def probe(self, ctx: ProbeContext) -> None:
+        password = reveal(self.password, "auth") if self.password else None
+        try:
+            place = self._place(reveal(self.dsn, "bad_request") if self.dsn else "", password)
+        except ValueError as exc:
+            raise CheckFailed("bad_request", str(exc)) from exc
+        try:
+            with translated(str(place.address), "PostgreSQL"):
+                await self._ask(ctx, place)
+        except asyncpg.PostgresError as exc:
+            raise _refused(ctx, exc, place.address) from exc
+        except _FOREIGN as exc:
+            raise CheckFailed("reset", f"{place.address} answered with what is no PostgreSQL") from exc
+
+    async def _ask(self, ctx: ProbeContext, place: _Place) -> None:
+        async with dial(ctx, place.address) as stream:
+            await _encrypt(ctx, stream, place)
+            with ctx.timed("first_byte"):
+                connection = await self._log_in(stream, place)
+            try:
+                ctx.note(version=quoted(str(connection.get_settings().server_version), 60))
+                with ctx.timed("transfer"):
+                    row = await self._row(connection)
+                read = {name: (value, _number(name, value, row)) for name, value in self.values.items()}
+                await closing(connection.close())
+            finally:
+                connection.terminate()  # at once, whatever the server does
+        report(ctx, read)
+
+    async def _log_in(self, stream: Stream, place: _Place) -> Any:
+        return await asyncpg.connect(
+            host="127.0.0.1",  # which the driver never reaches: the connection is ours
+            port=1,
+            user=place.user,
+            password=place.password,
+            passfile="/dev/null/none",  # nobody put a password there for us
+            database=place.database,
+            ssl=False,
+            timeout=self.timeout + 1,  # the prober's own comes first
+            statement_cache_size=0,  # poolers that share connections know no named statements
+            server_settings={"application_name": "claude-sidecar"},
+            target_session_attrs="any",
+            loop=_Loop(stream),
+        )
+
+    async def _row(self, connection: Any) -> Any:
+        # What is set at login would be refused by poolers; here it ends with the transaction. A probe that is cut
+        # off leaves the query to the server, which gives up at the same time.
+        limit = max(1, int(self.timeout * 1000))
+        await connection.execute(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {limit}")
+        try:
+            return await connection.fetchrow(self.query)
+        finally:
+            if not connection.is_closed():
+                await closing(connection.execute("ROLLBACK"))
+
+
+def _parse(dsn: str) -> _Place:
+    """What *dsn* says. What it says for others, such as the size of a pool, is left alone."""
+    example = "expected one such as postgresql://user:password@host:5432/database"
+    try:
+        parts = urlsplit(dsn)
+        scheme, port = parts.scheme.partition("+")[0], parts.port or 5432
+        options = dict(parse_qsl(parts.query))
+        host = unquote(parts.hostname or "") or options.get("host", "")
+    except ValueError:
+        raise ValueError(f"the dsn cannot be read, {example}") from None
+    if scheme not in ("postgres", "postgresql"):
+        raise ValueError(f"the dsn does not begin with postgresql://, {example}")
+    if not host or "," in parts.netloc:
+        raise ValueError(f"the dsn names no host, or several, {example}")
+    sslmode = next(
+        (mode for mode in _MODES if mode == options.get("sslmode", "prefer").replace("allow", "prefer")), None
+    )
+    if sslmode is None:
+        raise ValueError(f"the dsn's sslmode is none, expected one of {', '.join(_MODES)}")
+    password = unquote(parts.password) if parts.password is not None else None
+    return _Place(Address(host, port), unquote(parts.username or ""), password, unquote(parts.path.strip("/")), sslmode)
+
+
+async def _encrypt(ctx: ProbeContext, stream: Stream, place: _Place) -> None:
+    """TLS as PostgreSQL begins it: one is asked for, and answered with a letter."""
+    if place.sslmode == "disable" or place.address.path:
+        return
+    stream.writer.write(struct.pack("!ii", 8, _SSL_REQUEST))
+    answer = await stream.reader.read(1)
+    if answer == b"S":
+        verified = place.sslmode.startswith("verify")
+        context = trust(ctx) if verified else _unverified()
+        if place.sslmode == "verify-ca":
+            context.check_hostname = False
+        await start_tls(ctx, stream, place.address, context=context)
+    elif answer == b"":
+        raise CheckFailed("reset", f"{place.address} hung up when it was asked for TLS")
+    elif answer != b"N":
+        raise CheckFailed("reset", f"{place.address} answered with what is no PostgreSQL")
+    elif place.sslmode != "prefer":
+        raise CheckFailed("tls", f"{place.address} offers no TLS, and sslmode is {place.sslmode}")
+
+
+class _Loop:
+    """The event loop as the driver sees it: what it connects to is the connection that we have."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    async def create_connection(self, factory: Callable[[], asyncio.Protocol], *_: Any) -> Any:
+        transport = self._stream.writer.transport
+        driver = factory()
+        transport.set_protocol(_Framed(transport, driver))
+        driver.connection_made(transport)
+        return transport, driver
+
+
+class _Framed(asyncio.Protocol):
+    """Looks at the frames before the driver does, which never comes back from a length that cannot be."""
+
+    def __init__(self, transport: asyncio.WriteTransport, driver: asyncio.Protocol) -> None:
+        self._transport = transport
+        self._driver: asyncio.Protocol | None = driver
+        self._head = b""
+        self._rest = 0  # bytes of the frame that are still to come
+
+    def data_received(self, data: bytes) -> None:
+        if self._driver is None:
+            return
+        if self._is_sane(data):
+            self._driver.data_received(data)
+        else:
+            self._transport.abort()
+            self.connection_lost(_NonsenseError())
+
+    def _is_sane(self, data: bytes) -> bool:
+        at = 0
+        while at < len(data):
+            step = min(self._rest, len(data) - at)
+            self._rest -= step
+            at += step
+            head = data[at : at + 5 - len(self._head)] if not self._rest else b""
+            self._head += head
+            at += len(head)
+            if len(self._head) == 5:
+                size = int.from_bytes(self._head[1:], "big")
+                if not (4 <= size <= _LARGEST and self._head[:1].isalnum()):
+                    return False
+                self._head, self._rest = b"", size - 4
+        return True
+
+    def eof_received(self) -> bool | None:
+        return self._driver.eof_received() if self._driver else None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        if self._driver is not None:
+            self._driver.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._driver is not None:
+            self._driver.resume_writing()
+
+
+class _NonsenseError(ConnectionError):
+    """A peer that speaks no PostgreSQL."""
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _refused(ctx: ProbeContext, exc: asyncpg.PostgresError, address: Address) -> CheckFailed:
+    """What the server says, by its SQLSTATE."""
+    state = str(exc.sqlstate or "")
+    word = _WORDS.get(state) or _WORDS.get(state[:2], "server_error")
+    if state == "08003" or word == "reset":
+        return CheckFailed("reset", f"{address} broke the connection")
+    ctx.note(sqlstate=quoted(state, 10))
+    said = quoted(str(exc.args[0] if exc.args else exc))
+    return CheckFailed(word, f"{address} answered with SQLSTATE {quoted(state, 10)}: {said}")
+
+
+def _number(name: str, value: PostgresValue, row: Any) -> float:
+    if row is None:
+        raise CheckFailed("assertion", f"{name}: the query returned no row, expected one")
+    if value.column and value.column not in row.keys():  # noqa: SIM118 -- a record is not a mapping: `in` looks at values
+        there = quoted(", ".join(map(repr, row.keys())), 120)
+        raise CheckFailed("assertion", f"{name}: the row has no column {value.column!r}, it has: {there}")
+    found = row[value.column or 0]
+    match found:
+        case bool() | int() | float() | Decimal():
+            return float(found)
+        case timedelta():
+            return found.total_seconds()
+        case datetime():
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        case None:
+            raise CheckFailed("assertion", f"{name} is NULL, expected a number")
+    try:
+        return float(found)
+    except (TypeError, ValueError):
+        got = quoted(str(found), 80)
+        raise CheckFailed("assertion", f"{name} is {got!r}, expected a number") from None
