@@ -10,7 +10,7 @@ from sidecar.model.families import ALERTS
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Emit, Family, Kind, Update
 from sidecar.promql.querier import Querier
-from sidecar.rules import lifecycle
+from sidecar.rules import lifecycle, succession
 from sidecar.rules.compiled import Alerting, Group, Recording, RuleSet
 from sidecar.rules.evaluation import Surroundings, corresponds, crashed, evaluate, failed
 from sidecar.rules.lifecycle import Memory
@@ -214,24 +214,32 @@ class Engine:
     def replace(self, rules: RuleSet, now: float, told: Callable[[Alert], bool]) -> tuple[Result, ...]:
         """Go on with *rules*: an equal rule keeps its alerts, a changed one those whose labels stay as they were.
 
+        A rule that moved to another group or file is the same rule.
+
         Alerts of a rule that is gone end with `removed`. A raised `for` takes an alert back to pending unless somebody
         was *told*.
         """
-        old = {rule.key: rule for rule in self.rules.alerting}
+        before = {rule.key: self._memories[rule.key] for rule in self.rules.alerting}
+        heirs = succession.predecessors(self.rules.alerting, rules.alerting)
         self.rules = rules
-        results = []
-        for key in old.keys() - {rule.key for rule in rules.alerting}:
-            before = self._memories[key]
-            after, _ = lifecycle.removed(before, now)
-            self._keep(key, after)
+        for key in before:  # all first, since one rule may take the place of another
+            self._keep(key, Memory())
             del self._memories[key]
-            results.append(_result(key, before, after))
+        results = []
+        for key in before.keys() - {rule.key for rule in heirs.values()}:
+            after, _ = lifecycle.removed(before[key], now)
+            results.append(_result(key, before[key], after))
         for rule in rules.alerting:
-            before = self._memories.get(rule.key, Memory())
-            after = before if old.get(rule.key) == rule else _adopt(old.get(rule.key), rule, before, now, told)
+            old = heirs.get(rule.key)
+            memory = Memory() if old is None else before[old.key]
+            after = memory
+            if old is not None and old.key != rule.key:
+                after = lifecycle.moved(after, rule.key)
+            if old is not None and old.spec != rule.spec:
+                after = _adopt(old, rule, after, now, told)
             self._keep(rule.key, after)
-            if after is not before:
-                results.append(_result(rule.key, before, after))
+            if after is not memory:
+                results.append(_result(rule.key, memory, after))
         return tuple(results)
 
 
@@ -277,14 +285,14 @@ def _behind(rule: Alerting, gone: Callable[[Labels], bool]) -> Callable[[Labels]
     return lambda labels: gone(_element(rule, labels))
 
 
-def _adopt(old: Alerting | None, new: Alerting, memory: Memory, now: float, told: Callable[[Alert], bool]) -> Memory:
+def _adopt(old: Alerting, new: Alerting, memory: Memory, now: float, told: Callable[[Alert], bool]) -> Memory:
     """*memory* of *old* for the changed rule *new*."""
     actives = dict(memory.actives)
     for labels, active in memory.actives.items():
         if not active.on:
             continue
         alert = active.alert
-        renamed = _relabelled(old, new, labels) if old else labels
+        renamed = _relabelled(old, new, labels)
         if alert.firing and now - alert.active_at < new.spec.for_ and not told(alert):
             alert = replace(alert, state=AlertState.PENDING, fired_at=None)
         if renamed != labels:

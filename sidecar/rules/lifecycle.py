@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from sidecar.model.alerts import Alert, AlertState, EndReason
+from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.labels import Labels
 from sidecar.rules.compiled import Alerting
 from sidecar.rules.evaluation import EVALUATION_ERROR, Element, Evaluation, corresponds, origin_of
@@ -291,6 +291,14 @@ def rebased(memory: Memory, seconds: float, now: float) -> Memory:
                 keep_firing_since=moved(alert.keep_firing_since),
             ),
         )
+    return replace(memory, actives=actives)
+
+
+def moved(memory: Memory, rule: RuleKey) -> Memory:
+    """*memory* of a rule that is called *rule* now."""
+    actives = {
+        labels: replace(active, alert=replace(active.alert, rule=rule)) for labels, active in memory.actives.items()
+    }
     return replace(memory, actives=actives)
 
 

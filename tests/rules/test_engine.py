@@ -1,9 +1,11 @@
 """Groups in turn: what rules emit, what they share, and what a reload leaves."""
+# ruff: noqa: E501 -- a table of reloads is read one case a line
 
 import math
 from typing import Final
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,10 +13,12 @@ from sidecar.model.alerts import AlertState, RuleKey
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Family, Kind, Update
 from sidecar.promql import compile_
+from sidecar.rules.compiled import RuleSet
 from sidecar.rules.engine import Engine, Turn
 from sidecar.rules.evaluation import Surroundings
 from sidecar.rules.files import Source, load_rules
 from sidecar.rules.memory import Samples
+from sidecar.rules.succession import predecessors
 from sidecar.store import Store
 from tests.rules.helpers import World, brief, rules
 
@@ -145,6 +149,8 @@ def test_a_turn_tells_what_changed():
 
 
 A = {"alert": "A", "expr": "x > 1"}
+B = {"alert": "B", "expr": "x > 9"}
+QUIET = {"alert": "A", "expr": "y > 1", "labels": {"of": "y"}}
 
 
 class TestSuccession:
@@ -270,6 +276,74 @@ class TestReload:
 
         told, _ = self.firing(longer, told=True)
         assert told.shown() == ["A{job=a,team=old} firing"]
+
+    @pytest.mark.parametrize(
+        ("before", "after", "expected", "changed"),
+        [
+            pytest.param({"g": [A]}, {"h": [A]}, ["A{job=a} firing"], ["A{job=a} firing"], id="another group"),
+            pytest.param(
+                {"g": [A]}, {"h": [A | {"expr": "x > 1.5"}]}, ["A{job=a} firing"], ["A{job=a} firing"], id="and changed"
+            ),
+            pytest.param({"g": [A], "h": [QUIET]}, {"h": [A]}, ["A{job=a} firing"], ["A{job=a} firing"], id="its group is gone"),
+            pytest.param({"g": [A, QUIET]}, {"g": [QUIET, A]}, ["A{job=a} firing"], ["A{job=a} firing"], id="behind its namesake"),
+            pytest.param({"g": [A], "h": [QUIET]}, {"g": [QUIET], "h": [A]}, ["A{job=a} firing"], ["A{job=a} firing"], id="changed places"),
+            pytest.param({"g": [A]}, {"g": [B, A]}, ["A{job=a} firing"], [], id="behind another rule"),
+            pytest.param({"g": [A]}, {"g": []}, [], ["A{job=a} ended removed"], id="an empty group"),
+            pytest.param({"g": [A]}, {}, [], ["A{job=a} ended removed"], id="no groups"),
+            pytest.param({"g": [A]}, {"g": [A | {"alert": "C"}]}, [], ["A{job=a} ended removed"], id="another name"),
+            pytest.param({"g": [A]}, {"g": [A | {"labels": {"job": "b"}}]}, ["A{job=a} ended replaced", "A{job=b} firing"], ["A{job=a} ended replaced", "A{job=b} firing"], id="another label"),
+            pytest.param({"g": [A]}, {"g": [A | {"labels": {"v": "{{ $value }}"}}]}, ["A{job=a} firing"], [], id="a label that is a template"),
+            pytest.param({"g": [A]}, {"g": [A | {"for": "1h"}]}, ["A{job=a} pending"], ["A{job=a} pending"], id="for raised"),
+            pytest.param({"g": [A]}, {"h": [A | {"for": "1h"}]}, ["A{job=a} pending"], ["A{job=a} pending"], id="moved, and for raised"),
+            pytest.param({"g": [A]}, {"g": [A | {"for": "5s"}]}, ["A{job=a} firing"], [], id="for raised by less than has passed"),
+            pytest.param({"g": [A]}, {"g": [A | {"for": "1h", "labels": {"t": "n"}}]}, ["A{job=a,t=n} pending", "A{job=a} ended replaced"], ["A{job=a,t=n} pending", "A{job=a} ended replaced"], id="for raised, and another label"),
+        ],
+    )  # fmt: skip
+    def test_a_rule_is_known_again(self, before, after, expected, changed):
+        """A rule that stands elsewhere, or is changed there, goes on with its alerts; one that is gone ends them."""
+        w = World(self.files(before))
+        w.put('x{job="a"}', 1000, 2)
+        w.turn(1000)
+
+        results = w.engine.replace(self.files(after), 1010, lambda _: False)
+
+        assert (w.shown(), sorted(brief(alert) for one in results for alert in one.changed)) == (expected, changed)
+        keys = {rule.key for rule in w.engine.rules.alerting}
+        assert {alert.rule for alert in w.engine.alerts if alert.state is not AlertState.ENDED} <= keys
+
+    def files(self, groups: dict) -> RuleSet:  # type: ignore[type-arg]  # rules
+        named = [{"name": name, "rules": items} for name, items in groups.items()]
+        return load_rules([Source((("rules.yml", yaml.safe_dump({"groups": named})),))])
+
+    def test_what_moved_is_judged_where_it_stands(self):
+        """After a move the new place owns the alert: it goes on firing, and recovers there."""
+        w = World(self.files({"g": [A]}))
+        w.put('x{job="a"}', 1000, 2)
+        w.turn(1000)
+        w.engine.replace(self.files({"h": [A]}), 1010, lambda _: True)
+
+        assert w.alerts(1015) == ["A{job=a} firing"]
+        w.put('x{job="a"}', 1030, 0)
+        assert w.alerts(1030) == ["A{job=a} ended recovered"]
+
+    def test_two_files_with_groups_of_one_name_in_another_order(self):
+        """The second group of a name is called after its file; turned round, each rule keeps what is its own."""
+        one, other = (yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]}) for rule in (A, QUIET))
+        w = World(load_rules([Source((("a.yml", one), ("b.yml", other)))]))
+        w.put('x{job="a"}', 1000, 2)
+        w.turn(1000)
+
+        w.engine.replace(load_rules([Source((("b.yml", other), ("a.yml", one)))]), 1010, lambda _: True)
+
+        (alert,) = w.engine.alerts
+        assert (brief(alert), alert.rule.group) == ("A{job=a} firing", "g (a.yml)")
+
+    def test_a_thousand_rules_are_matched_quickly(self):
+        """Rules are looked up by name: a thousand that all moved are a thousand steps."""
+        items = [A | {"alert": f"A{i}"} for i in range(1000)]
+        old, new = self.files({"g": items}).alerting, self.files({"h": items}).alerting
+
+        assert [one.name for one in predecessors(old, new).values()] == [rule.name for rule in new]
 
     def test_a_check_that_is_gone_ends_its_alerts(self):
         """Alerts whose element left the configuration are closed as removed, not for want of data."""
