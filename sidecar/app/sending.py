@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from sidecar.channels.log import LogChannel
 from sidecar.clock import Clock
 from sidecar.config import Config
 from sidecar.outbound import Outbound
@@ -28,6 +27,8 @@ class Sending:
 
 def unsent(config: Config) -> Config:
     """*config* with channels of the same names that take the same messages and only log them."""
+    from sidecar.channels.log import LogChannel
+
     channels = tuple(
         LogChannel(name=channel.name, severities=channel.severities, send_resolved=channel.send_resolved)
         for channel in config.channels
