@@ -5,17 +5,23 @@ import sys
 from importlib.metadata import version
 
 import click
+from click.shell_completion import CompletionItem
 
 from sidecar.model.errors import SidecarError
 
 COMMANDS = {
     "run": "Run the daemon.",
+    "status": "What a running daemon knows, on one screen.",
+    "explain": "Why an alert fired or did not, and what comes next.",
+    "query": "Ask a running daemon in PromQL.",
+    "diagnose": "Try from here what the daemon will need: names, TLS, keys, clock, disk.",
     "check": "Probe once, print what happened, exit 1 if a check failed.",
     "config": "Check, show or describe the configuration.",
     "rules": "Check and test rule files.",
     "notify": "Send a real test message.",
     "demo": "An incident in about a minute, with no key and no network.",
     "simulator": "A Claude API that misbehaves on request.",
+    "completion": "What a shell needs to complete these commands.",
 }
 
 
@@ -35,6 +41,9 @@ class _Lazy(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 -- click
+        return [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("claude-sidecar"), prog_name="sidecar")
@@ -46,6 +55,8 @@ def cli() -> None:
     sidecar config check sidecar.yml  every mistake at once, with its line
     sidecar check sidecar.yml         probe once
     sidecar run sidecar.yml           the daemon
+    sidecar status                    what it knows
+    sidecar explain ClaudeDown        why an alert fired, or did not
     """  # noqa: D301 -- click's mark for lines that stay as they are
 
 

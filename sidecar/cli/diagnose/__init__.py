@@ -1,0 +1,99 @@
+"""`sidecar diagnose`: whether everything that the daemon needs works from here."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sidecar import config
+from sidecar.cli import screen
+from sidecar.cli.diagnose import local, remote
+from sidecar.cli.diagnose.findings import Finding, Verdict, fail, ok
+from sidecar.cli.diagnose.places import places
+from sidecar.clock import SystemClock
+from sidecar.config import Config
+from sidecar.model.errors import ConfigError
+from sidecar.outbound import Outbound
+
+_COLOURS: Final = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.FAIL: "red"}
+
+
+@click.command(epilog="Example: sidecar diagnose sidecar.yml")
+@click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
+@click.option("--json", "as_json", is_flag=True, help="JSON, for machines.")
+def diagnose(file: Path, *, as_json: bool) -> None:
+    """Try from here what the daemon with FILE will need: names, TLS, proxies, keys, clock, disk.
+
+    Nothing costs money and nobody is told anything. Exit code 1 if something fails.
+    """
+    try:
+        found = config.read(file)
+    except ConfigError as exc:
+        step = f"correct {file}; `sidecar config check {file}` says the same"
+        findings = [fail("configuration", str(mistake), "cannot be used", step) for mistake in exc.mistakes]
+        if as_json:
+            click.echo(json.dumps([finding.document() for finding in findings], indent=2))
+        else:
+            _show_all(findings)
+        raise click.exceptions.Exit(1) from exc
+    findings = asyncio.run(_examine(found, file, as_json=as_json))
+    failed = sum(finding.verdict is Verdict.FAIL for finding in findings)
+    if as_json:
+        click.echo(json.dumps([finding.document() for finding in findings], indent=2))
+    else:
+        click.echo("\neverything works from here" if not failed else f"\n{failed} of {len(findings)} failed")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+async def _examine(found: Config, file: Path, *, as_json: bool) -> list[Finding]:
+    """Examine everything side by side; each is shown as soon as those before it are."""
+    findings = []
+    outbound = Outbound()
+    try:
+        async for finding in examine(found, file, outbound):
+            findings.append(finding)
+            if not as_json:
+                _show_all([finding])
+    finally:
+        await outbound.close()
+    return findings
+
+
+async def examine(found: Config, file: Path, outbound: Outbound) -> AsyncIterator[Finding]:
+    """Every finding, in an order that does not depend on who answers first."""
+    clock, heard = SystemClock(), remote.Heard()
+    proxy, proxied = local.proxies()
+    called = places([*found.checks, *found.channels])
+    away = called | {place: [] for place in proxied}
+    work: list[Coroutine[Any, Any, Finding]] = [
+        *(remote.resolved(place) for place in {place.host: place for place in away}.values()),
+        *(remote.reached(place, names, outbound, clock, heard) for place, names in away.items()),
+        *(remote.key(check, names, outbound, clock) for check, names in remote.keys(found.checks).items()),
+    ]
+    tasks = [asyncio.create_task(each) for each in work]
+    rules = sum(len(group.rules) for group in found.rules.groups)
+    counts = ((len(found.checks), "check"), (len(found.channels), "channel"), (rules, "rule"))
+    yield ok("configuration", str(file), ", ".join(screen.counted(n, what) for n, what in counts))
+    for finding in (
+        *local.read_secrets([*found.checks, *found.channels, found.settings.http]),
+        local.database(found.settings.database),
+        await asyncio.to_thread(local.listening, found.settings.http.listen),
+        *proxy,
+    ):
+        yield finding
+    for task in tasks:
+        yield await task
+    yield heard.finding()
+
+
+def _show_all(findings: list[Finding]) -> None:
+    for finding in findings:
+        verdict = screen.colour(f"{finding.verdict:4}", _COLOURS[finding.verdict])
+        subject = f"{finding.subject}: " if finding.subject else ""
+        click.echo(f"{verdict}  {finding.part:13}  {screen.plain(subject + finding.text, 400)}")
+        if finding.next_step:
+            click.echo(f"{'':21}→ {screen.plain(finding.next_step, 400)}")

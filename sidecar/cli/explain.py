@@ -1,0 +1,247 @@
+"""`sidecar explain`: why an alert fired, or did not, and what comes next."""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+import click
+
+from sidecar.cli import screen
+from sidecar.cli.client import Client, Refused, connected
+from sidecar.cli.query import series
+from sidecar.cli.times import Time
+from sidecar.model.durations import show
+from sidecar.model.matchers import Matcher, MatcherError, MatchOp
+
+_MATCHER: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{4,16}")
+_NAMED: Final = re.compile(r"([A-Za-z_:][\w:]*)?\{(.*)\}", re.DOTALL)
+_ALERTS: Final = 5
+"""How many alerts are explained at once; of more, the names."""
+_ELEMENTS: Final = 10
+
+Known = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which alerts are meant."""
+
+    name: str = ""  # of the rule
+    fingerprint: str = ""  # or its beginning
+    matchers: tuple[Matcher, ...] = ()
+
+    def fits(self, labels: Mapping[str, str], fingerprint: str) -> bool:
+        """Whether an alert is meant."""
+        if self.fingerprint:
+            return fingerprint.startswith(self.fingerprint)
+        named = not self.name or labels.get("alertname") == self.name
+        return named and all(matcher.matches(labels) for matcher in self.matchers)
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.name or self.fingerprint, *map(str, self.matchers))))
+
+
+@click.command(
+    epilog="Examples: sidecar explain ClaudeDown    sidecar explain ClaudeDown check=gateway --at 03:10    "
+    "sidecar explain 1f2e3d4c"
+)
+@click.argument("alert", nargs=-1, required=True)
+@click.option("--at", type=Time(), help="What was the case then: 09:40, 2026-05-01T09:40, 10m ago.")
+@connected
+def explain(client: Client, alert: Sequence[str], at: float | None, *, as_json: bool) -> None:
+    """Why ALERT fired or did not, whom it was told to, and what comes next.
+
+    ALERT is a rule's name, the beginning of a fingerprint, or conditions on labels (check=gateway, severity!=info).
+    Exit code 1 if it fires.
+    """
+    wanted = read(alert)
+    found = look(client, wanted, at)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        click.echo("\n".join(lines(found)))
+    if any(story["alert"] and story["alert"]["state"] == "firing" for story in found["alerts"]) and at is None:
+        raise click.exceptions.Exit(1)
+
+
+def read(words: Sequence[str]) -> Wanted:
+    """Which alerts *words* mean; raises UsageError."""
+    name = fingerprint = ""
+    matchers: list[Matcher] = []
+    for word in words:
+        named = _NAMED.fullmatch(word.strip())
+        if named:
+            name = named[1] or name
+            matchers += [_matcher(part) for part in re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', named[2])]
+        elif _MATCHER.fullmatch(word):
+            matchers.append(_matcher(word))
+        elif _FINGERPRINT.fullmatch(word) and any(char.isdigit() for char in word):
+            fingerprint = word
+        elif name:
+            raise click.UsageError(
+                f"got two names, {name!r} and {word!r}; expected one, and conditions such as check=gateway"
+            )
+        else:
+            name = word
+    return Wanted(name, fingerprint, tuple(matchers))
+
+
+def _matcher(text: str) -> Matcher:
+    found = _MATCHER.fullmatch(text)
+    if found is None:
+        raise click.UsageError(f"got {text!r}, expected a condition such as check=gateway or severity!=info")
+    value = found[3]
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1].replace(r"\"", '"').replace(r"\\", "\\")
+    try:
+        return Matcher(found[1], MatchOp(found[2]), value)
+    except MatcherError as exc:
+        raise click.UsageError(str(exc)) from exc
+
+
+def look(client: Client, wanted: Wanted, at: float | None) -> dict[str, Any]:
+    """The stories of the alerts that are meant, and what their rules say at that time; UsageError if there are none."""
+    now = time.time() if at is None else at
+    known = {alert["fingerprint"]: alert["labels"] for alert in client.data("/api/v1/history", {"limit": "1000"})}
+    active = client.data("/api/v1/alerts", {"ended": "true"})["alerts"]
+    labels = known | {alert["fingerprint"]: alert["labels"] for alert in active}
+    # Those that are there first, then the latest of those that were.
+    order = [alert["fingerprint"] for alert in active] + list(known)
+    chosen = [one for one in dict.fromkeys(order) if wanted.fits(labels[one], one)]
+    if not chosen and len(wanted.fingerprint) == 16:
+        chosen = [wanted.fingerprint]
+    stories = [_story(client, one, at) for one in chosen[:_ALERTS]]
+    names = {story["labels"].get("alertname", "") for story in stories} | {wanted.name}
+    rules = _rules(client, [name for name in names if name])
+    if not stories and not rules:
+        raise click.UsageError(_unknown(client, wanted))
+    return {
+        "at": now,
+        "past": at is not None,
+        "alerts": stories,
+        "more": len(chosen) - len(stories),
+        "rules": [dict(rule) | {"values": _values(client, rule, at)} for rule in rules],
+    }
+
+
+def _story(client: Client, fingerprint: str, at: float | None) -> dict[str, Any]:
+    try:
+        story: dict[str, Any] = client.data(f"/api/v1/alerts/{fingerprint}/timeline")
+    except Refused as exc:
+        raise click.UsageError(exc.message) from exc
+    if at is not None:
+        story["timeline"] = [line for line in story["timeline"] if (screen.moment(line["at"]) or 0.0) <= at]
+        story["next"] = []
+    return story
+
+
+def _rules(client: Client, names: Sequence[str]) -> list[Known]:
+    if not names:
+        return []
+    parameters = [("type", "alert"), ("exclude_alerts", "true"), *(("rule_name[]", name) for name in names)]
+    groups = client.data("/api/v1/rules", parameters)["groups"]
+    return [{**rule, "group": group["name"], "file": group["file"]} for group in groups for rule in group["rules"]]
+
+
+def _values(client: Client, rule: Known, at: float | None) -> list[dict[str, Any]]:
+    """What the rule judges, as it is at that time."""
+    found = []
+    for subject in rule["subject"] or [rule["query"]]:
+        parameters = {"query": subject} | ({} if at is None else {"time": str(at)})
+        try:
+            found.append({"expr": subject, "error": "", **client.data("/api/v1/query", parameters)})
+        except Refused as exc:
+            found.append({"expr": subject, "error": exc.message, "resultType": "", "result": []})
+    return found
+
+
+def _unknown(client: Client, wanted: Wanted) -> str:
+    groups = client.data("/api/v1/rules", {"type": "alert", "exclude_alerts": "true"})["groups"]
+    names = sorted({rule["name"] for group in groups for rule in group["rules"]})
+    close = get_close_matches(wanted.name, names, n=3) if wanted.name else []
+    which = f"did you mean {' or '.join(close)}?" if close else f"rules: {', '.join(names[:20]) or 'none'}"
+    return f"no alert and no rule fits {str(wanted)!r}; {which}"
+
+
+def lines(found: Known) -> Iterator[str]:
+    """The explanation in words."""
+    rules = {rule["name"]: rule for rule in found["rules"]}
+    told = set()
+    for number, story in enumerate(found["alerts"]):
+        if number:
+            yield ""
+        name = story["labels"].get("alertname", "")
+        yield from _explained(story, found)
+        if name in rules and name not in told:
+            told.add(name)
+            yield from _judged(rules[name], found)
+    if found["more"]:
+        yield ""
+        yield f"and {found['more']} more; name one by its fingerprint or by labels"
+    for name, rule in rules.items():
+        if name not in told:
+            yield f"{name} {'did' if found['past'] else 'does'} not fire, and has not in the time that is remembered."
+            yield from _judged(rule, found)
+
+
+def _explained(story: Known, found: Known) -> Iterator[str]:
+    now, alert = found["at"], story["alert"]
+    labels = {name: text for name, text in story["labels"].items() if name != "alertname"}
+    shown = series({"__name__": story["labels"].get("alertname", "unnamed alert"), **labels})
+    yield f"{shown}  [{story['fingerprint']}]"
+    if found["past"]:
+        yield f"  {screen.clock_at(now, time.time())}: {_then(story['timeline'])}"
+    elif alert:
+        state = screen.colour(alert["text"], "red" if alert["state"] == "firing" else "yellow")
+        value = f", value {screen.brief(alert['value'])}" + (f" {alert['condition']}" if alert["condition"] else "")
+        samples = f", of {alert['samples']:.0f} samples" if alert["samples"] is not None else ""
+        yield f"  now: {state}{value if alert['state'] != 'ended' else ''}{samples}"
+        for word, text in (("evidence", alert["evidence"]), ("next step", alert["next_step"])):
+            if text:
+                yield f"  {word}: {screen.plain(text)}"
+    else:
+        yield "  now: over"
+    yield from screen.table(
+        ((screen.clock(line["at"], time.time()), screen.plain(line["text"])) for line in story["timeline"]), indent=4
+    )
+    for step in story["next"]:
+        to = f" ({step['channel']})" if step["channel"] else ""
+        yield f"  next: {screen.plain(step['what'])}{to} {screen.ahead(step['at'], time.time())}".rstrip()
+
+
+def _then(timeline: Sequence[Known]) -> str:
+    states = [line for line in timeline if line["event"] == "state"]
+    return f"{states[-1]['text']} since {screen.clock(states[-1]['at'], time.time())}" if states else "nothing yet"
+
+
+def _judged(rule: Known, found: Known) -> Iterator[str]:
+    """What the rule looks at, and how far it is from its threshold."""
+    held = f", for {show(rule['duration'])}" if rule["duration"] else ""
+    yield f"  rule: {screen.plain(rule['query'], 300)}{held}   ({screen.plain(rule['file'])}:{rule['line']})"
+    if rule["lastError"]:
+        yield screen.colour(f"  its evaluation fails: {screen.plain(rule['lastError'])}", "red")
+    when = "then" if found["past"] else "now"
+    for values in rule["values"]:
+        threshold = f", fires if {rule['condition']}" if rule["condition"] else ""
+        yield f"  {when}: {screen.plain(values['expr'], 200)}{threshold}"
+        if values["error"]:
+            yield f"    {screen.plain(values['error'])}"
+        elif not values["result"]:
+            yield f"    no data: no series has a value {when}, so there is nothing to compare"
+        else:
+            yield from _elements(values)
+
+
+def _elements(values: Known) -> Iterator[str]:
+    if values["resultType"] != "vector":
+        yield f"    {screen.plain(values['result'][1])}"
+        return
+    rows = [(screen.brief(each["value"][1]), series(each["metric"])) for each in values["result"]]
+    yield from screen.table(rows[:_ELEMENTS], indent=4)
+    if len(rows) > _ELEMENTS:
+        yield f"    and {len(rows) - _ELEMENTS} more"

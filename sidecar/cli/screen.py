@@ -1,0 +1,114 @@
+"""How commands that ask the daemon write: aligned, as wide as the terminal, coloured only there."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from sidecar.model.durations import show
+from sidecar.templating import safe
+
+_NARROWEST: Final = 40
+_WIDEST_PIPE: Final = 10_000
+
+Cell = tuple[str, str]
+"""A text, and the colour in which it stands; none when empty."""
+
+
+def width() -> int:
+    """Columns of the terminal; a pipe has as many as are needed."""
+    if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty():
+        return max(_NARROWEST, shutil.get_terminal_size().columns)
+    return _WIDEST_PIPE
+
+
+def colour(text: str, name: str) -> str:
+    """*text* in that colour, which ends nowhere but on a terminal."""
+    return click.style(text, fg=name) if name and not os.environ.get("NO_COLOR") else text
+
+
+def plain(text: Any, limit: int = 500) -> str:
+    """Words of the daemon, or of whom it watches, made safe for a terminal."""
+    return safe.line(str(text), limit)
+
+
+def brief(number: str) -> str:
+    """A number in an answer, as short as a person wants it."""
+    value = float(number)
+    return number if len(number) <= 10 or value != value else f"{value:.6g}"  # noqa: PLR0124 -- not a number
+
+
+def counted(n: int, what: str) -> str:
+    """`1 check`, `2 checks`."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def table(rows: Iterable[Sequence[str | Cell]], *, indent: int = 2) -> list[str]:
+    """*rows* as lines, their columns aligned; the last column is cut where the terminal ends."""
+    cells = [[(cell, "") if isinstance(cell, str) else cell for cell in row] for row in rows]
+    if not cells:
+        return []
+    columns = max(map(len, cells))
+    widths = [max((len(row[n][0]) for row in cells if n < len(row)), default=0) for n in range(columns)]
+    return [_line(row, widths, indent) for row in cells]
+
+
+def _line(row: Sequence[Cell], widths: Sequence[int], indent: int) -> str:
+    parts, room = [" " * indent], width() - indent
+    for n, (text, name) in enumerate(row):
+        last = n == len(row) - 1
+        shown = cut(text, max(8, room)) if last else text.ljust(widths[n])
+        parts.append(colour(shown, name) + ("" if last else "  "))
+        room -= widths[n] + 2
+    return "".join(parts).rstrip()
+
+
+def cut(text: str, room: int) -> str:
+    """*text* within so many columns."""
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def moment(text: str | None) -> float | None:
+    """Seconds since the epoch of a time in an answer."""
+    return datetime.fromisoformat(text).timestamp() if text else None
+
+
+def ago(text: str | None, now: float) -> str:
+    """How long ago a time in an answer was."""
+    at = moment(text)
+    return "" if at is None else lasting(max(0.0, now - at))
+
+
+def ahead(text: str | None, now: float) -> str:
+    """A time in an answer, and how far away it is: `at 13:40:00 (in 4m)`."""
+    at = moment(text)
+    if at is None:
+        return ""
+    away = at - now
+    return f"at {clock(text, now)} ({f'in {lasting(away)}' if away >= 0 else f'{lasting(-away)} ago'})"
+
+
+def clock(text: str | None, now: float) -> str:
+    """A time in an answer as people here read it; with its day when that is another."""
+    at = moment(text)
+    return "" if at is None else clock_at(at, now)
+
+
+def clock_at(at: float, now: float) -> str:
+    """*at*, seconds since the epoch, as people here read it."""
+    local = datetime.fromtimestamp(at, UTC).astimezone()
+    same = local.date() == datetime.fromtimestamp(now, UTC).astimezone().date()
+    return local.strftime("%H:%M:%S" if same else "%Y-%m-%d %H:%M:%S")
+
+
+def lasting(seconds: float) -> str:
+    """A duration in its two largest units: `3h57m`, `12s`."""
+    for size in (86_400, 3600, 60):
+        if seconds >= size:
+            below = {86_400: 3600, 3600: 60, 60: 1}[size]
+            return show(float(seconds // below * below))
+    return show(float(round(seconds)))
