@@ -201,3 +201,77 @@ async def test_runs_are_not_logged_one_by_one(scheduler, caplog):
         await asyncio.sleep(10)
 
     assert caplog.records == []
+
+
+def hourly(after: float) -> float:
+    return (after // 3600 + 1) * 3600
+
+
+async def test_a_calendar_goes_by_the_wall(scheduler):
+    """A job of a calendar runs when the wall clock shows its time, also after somebody has set it."""
+    runs: list[float] = []
+    scheduler.at("hourly", hourly, lambda: runs.append(now()))
+    assert scheduler.due("hourly") == pytest.approx(3600)
+
+    await asyncio.sleep(3700)
+    step_wall(1800)
+    await asyncio.sleep(3600)
+
+    assert runs == pytest.approx([3600, 5400], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        pytest.param(3600 * 5.5, [1000, 1800], id="forward over five runs is one"),
+        pytest.param(-3600 * 5.5, [1800], id="back"),
+        pytest.param(1.7e9, [1000], id="from 1970 to the present"),
+    ],
+)
+async def test_a_step_over_runs_of_a_calendar(scheduler, step, expected):
+    """What the step went over is made up for once; then the wall's times come again."""
+    runs: list[float] = []
+    scheduler.at("hourly", hourly, lambda: runs.append(now()))
+
+    await asyncio.sleep(1000)
+    step_wall(step)
+    await asyncio.sleep(900)
+
+    assert runs == pytest.approx(expected, abs=1.1)
+
+
+async def test_a_calendar_may_end(scheduler):
+    """A calendar without another time is forgotten, and one without any is not planned."""
+    runs: list[float] = []
+    scheduler.at("last", lambda after: START + 10 if after < START + 10 else None, lambda: runs.append(now()))
+    scheduler.at("never", lambda _: None, lambda: runs.append(now()))
+    assert not scheduler.has("never")
+
+    await asyncio.sleep(7200)
+
+    assert runs == pytest.approx([10.0], abs=0.01)
+    assert not scheduler.has("last")
+
+
+async def test_a_calendar_runs_each_time_once(scheduler):
+    """A timer that is a little early does not find the same time again."""
+    runs: list[float] = []
+    scheduler.at("often", lambda after: after // 1 + 1.0, lambda: runs.append(now()))
+
+    await asyncio.sleep(100.5)
+
+    assert runs == pytest.approx([float(n) for n in range(1, 101)], abs=0.01)
+
+
+async def test_how_late_a_job_is(scheduler):
+    """A job sees how long its time is over."""
+    late: list[float] = []
+    scheduler.once("confirm", 2.0, lambda: late.append(scheduler.late))
+    await asyncio.sleep(1)
+    loop = asyncio.get_running_loop()
+    loop._now += 4  # type: ignore[attr-defined]  # the loop was busy that long
+    loop._move_wall()  # type: ignore[attr-defined]
+
+    await asyncio.sleep(1)
+
+    assert late == pytest.approx([3.0], abs=0.1)
