@@ -88,11 +88,12 @@ class Engine:
         emit: Emit,
         *,
         ready: Callable[[Labels], bool] = lambda _: True,
+        blind: Callable[[Labels], bool] = lambda _: False,
     ) -> Turn:
         """Evaluate *group* at *at*, in order; what a rule yields is emitted before the next one is evaluated.
 
         *ready* says whether the checks behind an alert with these labels have a state: until then what was before a
-        restart stays.
+        restart stays. So does what is about a check for which we are *blind*, whenever that began.
         """
         if self.started is None:
             self.started = at
@@ -102,6 +103,7 @@ class Engine:
                 results.append(_record(rule, querier, at, emit, source))
             else:
                 full = at >= self.started + rule.settling
+                self._blind(rule, at, blind)
                 results.append(self._alert(rule, querier, at, emit, source, settled=ready if full else _never))
         return Turn(group.name, at, self._succeeded(group, results, at))
 
@@ -145,6 +147,10 @@ class Engine:
         if updates or before.watched:
             emit(Batch(source, at, updates, write=True, whole=True))
         return _result(rule.key, before, after, found.error)
+
+    def _blind(self, rule: Alerting, at: float, blind: Callable[[Labels], bool]) -> None:
+        if self._memories[rule.key].watched:
+            self._memories[rule.key] = lifecycle.blinded(self._memories[rule.key], at, blind)
 
     def _keep(self, key: RuleKey, memory: Memory) -> None:
         for labels, active in self._memories.get(key, Memory()).actives.items():

@@ -271,6 +271,16 @@ def unsettled(memory: Memory) -> Memory:
     return replace(memory, actives=actives)
 
 
+def blinded(memory: Memory, now: float, blind: Callable[[Labels], bool]) -> Memory:
+    """*memory* at *now*, of whose alerts those about what we are *blind* for wait until they are settled again."""
+    actives = dict(memory.actives)
+    for labels, active in memory.actives.items():
+        if active.on and blind(labels):
+            paused = now if active.alert.state is AlertState.PENDING and active.paused_at is None else active.paused_at
+            actives[labels] = replace(active, restored=True, paused_at=paused)
+    return replace(memory, actives=actives)
+
+
 def rebased(memory: Memory, seconds: float, now: float) -> Memory:
     """*memory* after the clock stepped by *seconds*: every time moves along, and none lies after *now*."""
 

@@ -18,7 +18,7 @@ groups:
     rules: [{alert: C, expr: x > 1, severity: info, annotations: {summary: There is x, next_step: Look}}]
 """
 CONFIG = """
-checks: []
+checks: [{type: http, name: gw, url: http://gw/}]
 channels: [{type: log, name: log, severities: [info]}]
 tick: 30s
 rules: [{file: rules.yml, override: {A: {severity: page, for: 20s}, B: {severity: info}}}]
@@ -131,7 +131,12 @@ def test_check_for_machines():
     bad = json.loads(call(*words, "broken.yml").stdout)
 
     (finding,) = good.pop("findings")
-    assert good == {"ok": True, "mistakes": [], "groups": [{"file": "rules.yml", "group": "g", "rules": 2}]}
+    assert good == {
+        "ok": True,
+        "mistakes": [],
+        "unwatched": [],
+        "groups": [{"file": "rules.yml", "group": "g", "rules": 2}],
+    }
     assert (finding["file"], finding["line"], finding["rule"], finding["code"]) == ("rules.yml", 1, "B", "no-severity")
     assert json.loads(call(*words, "rules.yml", "--strict").stdout)["ok"] is False
     assert (bad["ok"], bad["mistakes"][0]["line"], bad["mistakes"][0]["key"]) == (False, 4, "groups[0].rules[0].expr")
@@ -156,6 +161,8 @@ def test_check_knows_the_configuration():
         "short-for]",
         "unheard-severity]",
     ]
+    assert "note: no rule judges the state of the check gw: nobody is told when it is down" in result.output
+    assert json.loads(call("check", "--config", "sidecar.yml", "--json").stdout)["unwatched"] == ["gw"]
 
 
 @pytest.mark.usefixtures("folder")

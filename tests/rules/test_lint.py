@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from sidecar.model.families import CHECK_UP
+from sidecar.model.labels import Labels
 from sidecar.rules.files import Source, load_rules
-from sidecar.rules.lint import CODES, Finding, Outlook, lint
+from sidecar.rules.lint import CODES, Finding, Outlook, lint, unwatched
 from sidecar.rules.model import Override
 from tests.rules.helpers import rules
 
@@ -192,6 +193,40 @@ def test_an_override_that_changes_nothing():
 
     assert told(**{"for": "1m", "severity": "info"}) == ["dead-override"]
     assert told(**{"for": "2m"}) == []
+
+
+CHECKS = {
+    "claude": Labels(check="claude", type="claude.messages", target="t", critical="true"),
+    "docs": Labels(check="docs", type="http", target="t", critical="false"),
+    "backup": Labels(check="backup", type="heartbeat", target="heartbeat://backup", critical="false"),
+}
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        pytest.param("x > 1", ("claude", "docs", "backup"), id="none"),
+        pytest.param("sidecar_check_up == 0", (), id="all"),
+        pytest.param('sidecar_check_up{type=~"claude[.].+"} == 0', ("docs", "backup"), id="by type"),
+        pytest.param('sum(rate(probe_failures_total{critical!="true", error_type="tls"}[5m])) > 1', ("claude",), id="by failures"),
+        pytest.param("x > 1 unless on (check) sidecar_check_up == 0", ("claude", "docs", "backup"), id="what only narrows"),
+        pytest.param("sidecar_health_status < 1", (), id="overall health"),
+        pytest.param('{__name__=~"probe_.+", check="docs"} == 0', ("claude", "backup"), id="by a pattern of names"),
+    ],
+)  # fmt: skip
+def test_checks_that_no_rule_watches(expr, expected):
+    """A check is watched when a rule judges its state."""
+    assert unwatched(rules({"alert": "A", "expr": expr}), CHECKS) == expected
+
+
+def test_the_packs_watch_every_check():
+    """With what we ship, whatever is probed is told."""
+    sources = [
+        Source(((f"{name}.yml", (FOLDER / f"{name}.yml").read_text()),)) for name in ("availability", "heartbeats")
+    ]
+
+    assert unwatched(load_rules(sources), CHECKS) == ()
+    assert unwatched(load_rules(sources[:1]), CHECKS) == ("backup",)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yml")), ids=lambda path: path.stem)

@@ -52,7 +52,7 @@ def check(
     except ConfigError as exc:
         refuse(exc, 1, as_json=as_json)
     findings = lint(found.rules, replace(found.outlook, metrics=metrics), ignore)
-    bad = strict and bool(findings)
+    bad = strict and bool(findings or found.unwatched)
     if as_json:
         click.echo(json.dumps(_fields(found, findings, ok=not bad), indent=2))
     else:
@@ -63,7 +63,8 @@ def check(
 
 def _fields(found: Found, findings: Sequence[Finding], *, ok: bool) -> dict[str, object]:
     groups = [{"file": g.file, "group": g.name, "rules": len(g.rules)} for g in found.rules.groups]
-    return {"ok": ok, "mistakes": [], "findings": [asdict(one) for one in findings], "groups": groups}
+    listed = [asdict(one) for one in findings]
+    return {"ok": ok, "mistakes": [], "findings": listed, "unwatched": list(found.unwatched), "groups": groups}
 
 
 def _say(found: Found, findings: Sequence[Finding]) -> None:
@@ -73,5 +74,7 @@ def _say(found: Found, findings: Sequence[Finding]) -> None:
         click.echo(f"{group.file}: group {group.name}: {count}" + ("" if group.file in odd else ", fine"))
     for one in findings:
         click.echo(str(one))
+    for name in found.unwatched:
+        click.echo(f"note: no rule judges the state of the check {name}: nobody is told when it is down")
     if findings:
         click.echo(f"{len(findings)} {'finding' if len(findings) == 1 else 'findings'}; the daemon takes these rules")

@@ -12,7 +12,8 @@ from sidecar import config as configuration
 from sidecar.model.errors import ConfigError, Mistake
 from sidecar.rules.compiled import RuleSet
 from sidecar.rules.files import Source, load_rules
-from sidecar.rules.lint import Outlook
+from sidecar.rules.lint import Outlook, unwatched
+from sidecar.services import probing
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -27,6 +28,7 @@ class Found:
 
     rules: RuleSet
     outlook: Outlook
+    unwatched: tuple[str, ...] = ()  # checks of the configuration that no rule judges
 
 
 def sources(command: F) -> F:
@@ -47,7 +49,9 @@ def find(files: Sequence[str], packs: Sequence[str], config: Path | None) -> Fou
     if config is not None:
         found = configuration.read(config)
         channels = {channel.name: channel.severities for channel in found.channels}
-        return Found(found.rules, Outlook(found.settings.tick, channels=channels))
+        watched = {check.name: probing.labels(check, found.settings.pod) for check in found.checks}
+        outlook = Outlook(found.settings.tick, channels=channels)
+        return Found(found.rules, outlook, unwatched(found.rules, watched))
     texts = [*map(read, files), *map(read_pack, packs)]
     return Found(load_rules([Source(tuple(texts))]), Outlook())
 

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from sidecar.rules.compiled import Alerting, Recording, RuleSet
 from sidecar.rules.lint import conditions, numbers, series, words
+from sidecar.rules.lint.coverage import unwatched
 from sidecar.rules.lint.finding import CODES, Finding
 from sidecar.rules.lint.outlook import Outlook
 
-__all__ = ["CODES", "Finding", "Outlook", "lint"]
+__all__ = ["CODES", "Finding", "Outlook", "lint", "unwatched"]
 
 
 def lint(rules: RuleSet, outlook: Outlook | None = None, ignore: Collection[str] = ()) -> tuple[Finding, ...]:
