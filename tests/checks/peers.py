@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from sidecar.checks import Check
 from sidecar.clock import SystemClock
@@ -60,7 +60,9 @@ class Peer:
                 writer.write(self._says)
                 await writer.drain()
                 # Whoever hangs up on what was not read yet resets the connection, and takes back what was said.
-                await reader.read(1)
+                with suppress(TimeoutError):  # a client may wait for us to begin
+                    async with asyncio.timeout(0.1):
+                        await reader.read(1)
                 await asyncio.sleep(0.02)
             elif self._says == RESET:
                 writer.transport.abort()

@@ -88,8 +88,8 @@ async def test_each_failure_has_its_word(server, settings, error_type, message):
         pytest.param(b"AMQP\x00\x01\x00\x00", "AT speaks another version of AMQP, expected 0-9-1", id="AMQP 1.0"),
         pytest.param(b"\x08\x00\x00\x00\x00\x00\x00\xce" * 3, "AT hung up without a whole answer of AMQP",
             id="nothing but heartbeats"),
-        pytest.param(b"\x01\x00\x00\x00\x00\x00\x08\x00\x14\x00\x0b\x00\x00\x00\x00\xce", "AT answered with Channel.OpenOk, "
-            "expected Connection.Start", id="another answer"),
+        pytest.param(b"\x01\x00\x00\x00\x00\x00\x08\x00\x14\x00\x0b\x00\x00\x00\x00\xce",
+            "AT answered with Channel.OpenOk, expected Connection.Start", id="another answer"),
         pytest.param(b"\x01\x00\x00\xff\xff\xff\xff\xff", "AT answered with what is no AMQP 0-9-1", id="a huge frame"),
         pytest.param(b"\x01\x00\x00\x00\x00\x00\x04\xff\xff\xff\xff\xce", "AT answered with what is no AMQP 0-9-1",
             id="no method"),

@@ -17,6 +17,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "postgres": {"dsn": f"postgresql://probe:{SECRET}@HOST:PORT/app", "values": {"depth": {}}},
     "postgres without TLS": {"host": "HOST", "port": "PORT", "password": SECRET, "sslmode": "disable"},
     "amqp": {"url": "amqp://HOST:PORT", "password": SECRET, "values": {"depth": "tasks"}},
+    "nats": {"url": "nats://HOST:PORT", "token": SECRET, "values": {"backlog": "orders"}},
 }
 """By type: settings that lead to HOST and PORT, with a secret where the type takes one."""
 
