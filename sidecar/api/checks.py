@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from aiohttp import web
 from pydantic import Field
@@ -11,8 +11,10 @@ from sidecar.api.endpoint import Answer, Asked, Nothing, Part, get, post
 from sidecar.api.moments import Stamp, iso
 from sidecar.api.problems import ApiError, Word
 from sidecar.checks import Check
-from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
+from sidecar.model.checks import LAPSED, OFF_HOURS, OFFLINE, UNKNOWN, CheckState, CheckStatus, ProbeResult
+from sidecar.model.checks import Evidence as Seen
 from sidecar.model.durations import show
+from sidecar.model.errors import SidecarError
 from sidecar.model.labels import Labels
 from sidecar.model.samples import SeriesData, is_stale
 from sidecar.promql import LOOKBACK_MS
@@ -22,10 +24,10 @@ PAID_GAP: Final = 60.0
 FREE_GAP: Final = 1.0
 """The same for probes that cost nothing."""
 _REASONS: Final = {
-    "lapsed": "there was no result for too long",
-    "off_hours": "it is not probed at this time",
-    "offline": "this machine's own network is away",
-    "unknown": "its probe came to no verdict",
+    LAPSED: "there was no result for too long",
+    OFF_HOURS: "it is not probed at this time",
+    OFFLINE: "this machine's own network is away",
+    UNKNOWN: "its probe came to no verdict",
 }
 PATIENCE: Final = 25.0
 """Seconds after which whoever asked for a probe is told that it still runs: less than the server waits."""
@@ -133,7 +135,7 @@ def detail(
         success_threshold=check.success_threshold,
         costs=costs(check),
         schedule=schedule(check),
-        depends_on=list(getattr(check, "depends_on", ())),
+        depends_on=list(check.depends_on),
         phases=phases,
         last_failure=probe(state.last_failure),
         evidence=evidence(state),
@@ -145,7 +147,7 @@ def reason(check: Check, state: CheckState) -> str:
     """Why *check* is in its state, in one sentence."""
     last = state.last
     if state.status is CheckStatus.UNKNOWN:
-        why = getattr(state, "reason", "") if last else "there was no probe yet"
+        why = state.reason if last else "there was no probe yet"
         said = f": {last.message}" if last is not None and last.message else ""
         return f"{_REASONS.get(why, why)}{said}" if why else "too few probes agree"
     if state.status is CheckStatus.DOWN and state.last_failure is not None:
@@ -160,7 +162,7 @@ def words(result: ProbeResult) -> str:
     """A probe in words."""
     if result.ok:
         return f"succeeded in {result.duration * 1000:.0f} ms"
-    return ": ".join(filter(None, (result.error_type or str(getattr(result, "reason", "")), result.message)))
+    return ": ".join(filter(None, (result.error_type or result.reason, result.message)))
 
 
 def probe(result: ProbeResult | None) -> Probe | None:
@@ -183,21 +185,22 @@ def evidence(state: CheckState) -> Evidence | None:
     failure = state.last_failure
     if failure is None:
         return None
-    seen: Any = getattr(failure, "evidence", None)
+    seen = failure.evidence or Seen()
     return Evidence(
         notes=dict(failure.notes),
-        headers=dict(seen.headers) if seen else {},
-        body=seen.body if seen else "",
-        whole=seen.whole if seen else True,
-        phases=dict(seen.phases) if seen else {},
+        headers=dict(seen.headers),
+        body=seen.body,
+        whole=seen.whole,
+        phases=dict(seen.phases),
     )
 
 
 def schedule(check: Check) -> str:
     """When *check* is probed, in words."""
-    cron = getattr(check, "cron", None)
-    when = f"cron {cron}" if cron else f"every {show(check.every)}"
-    return f"{when}, while undecided after {show(min(check.confirm, check.every))}"
+    when = f"cron {check.cron}" if check.cron else f"every {show(check.every)}"
+    zone = f" ({check.timezone})" if check.timezone and (check.cron or check.hours) else ""
+    hours = ", in certain hours" if check.hours else ""
+    return f"{when}{hours}{zone}; while undecided after {show(min(check.confirm, check.every))}"
 
 
 def costs(check: Check) -> bool:
@@ -295,7 +298,10 @@ class _Runs:
             task.add_done_callback(lambda _: self._running.pop(check.name, None))
         done, _ = await asyncio.wait([task], timeout=PATIENCE)
         for each in done:
-            each.result()
+            try:
+                each.result()
+            except SidecarError as exc:  # the check left the configuration meanwhile
+                raise ApiError(Word.NOT_FOUND, str(exc)) from exc
         return bool(done)
 
     async def _probe(self, name: str) -> object:

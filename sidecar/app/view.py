@@ -91,9 +91,9 @@ class View:
         """Each check's state, by name."""
         return self._daemon.prober.states()
 
-    def next_run(self, _check: str, /) -> float | None:
+    def next_run(self, check: str, /) -> float | None:
         """When the check is probed next, if that is known."""
-        return None
+        return self._daemon.prober.next_run(check)
 
     def series(self, check: str, /) -> Sequence[SeriesData]:
         """The check's series."""

@@ -34,6 +34,7 @@ async def test_every_check_in_short(world, api):
     assert check["reason"] == "the last probe succeeded"
     assert check["last"]["ok"] is True
     assert check["since"].endswith("Z")
+    assert check["next_run"] > check["last"]["at"]
 
 
 async def test_a_check_that_is_down_with_its_evidence(world, api):
