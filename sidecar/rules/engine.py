@@ -12,7 +12,7 @@ from sidecar.model.samples import Batch, Emit, Family, Kind, Update
 from sidecar.promql.querier import Querier
 from sidecar.rules import lifecycle, succession
 from sidecar.rules.compiled import Alerting, Group, Recording, RuleSet
-from sidecar.rules.evaluation import Surroundings, corresponds, crashed, evaluate, failed
+from sidecar.rules.evaluation import Surroundings, crashed, evaluate, failed
 from sidecar.rules.lifecycle import Memory
 
 
@@ -118,7 +118,7 @@ class Engine:
         heirs: dict[Labels, Alert] = {}
         for alert in result.changed:
             if alert.end_reason is EndReason.RECOVERED and alert.ended_at == at:
-                heir = next((one for one in begun if _takes_over(alert, one, rules)), None)
+                heir = next((one for one in begun if succession.takes_over(alert, one, rules)), None)
                 if heir is not None:
                     heirs[alert.labels] = replace(alert, end_reason=EndReason.REPLACED, replaced_by=heir.name)
         if not heirs:
@@ -178,7 +178,7 @@ class Engine:
         rules = {rule.key: rule for rule in self.rules.alerting}
         by_rule: dict[RuleKey, list[Alert]] = {}
         for alert in saved:
-            key = _home(alert, self.rules.alerting)
+            key = succession.home(alert, self.rules.alerting)
             by_rule.setdefault(key, []).append(replace(alert, rule=key))
         orphans: list[Alert] = []
         for key, alerts in by_rule.items():
@@ -249,46 +249,13 @@ class Engine:
         return tuple(results)
 
 
-def _home(alert: Alert, rules: Iterable[Alerting]) -> RuleKey:
-    """The rule that yields *alert* now: its own, or one of its name and labels that stands elsewhere in the files."""
-    fitting = [rule.key for rule in rules if rule.name == alert.name and _yields(rule, alert.labels)]
-    return alert.rule if alert.rule in fitting or not fitting else fitting[0]
-
-
-def _yields(rule: Alerting, labels: Labels) -> bool:
-    return all(labels.text(name) == template.text for name, template in rule.labels if template.literal)
-
-
-def _takes_over(old: Alert, new: Alert, rules: Mapping[RuleKey, Alerting]) -> bool:
-    """Whether *new* says of the same thing what *old* said: another rule, the same check, judged by the same metric.
-
-    The metric counts, because a check that recovers may be found in the same turn to have a certificate that ends soon.
-    """
-    check = old.labels.text("check")
-    if old.rule == new.rule or not check or new.labels.text("check") != check:
-        return False
-    one, other = rules[old.rule], rules[new.rule]
-    same = corresponds(_element(one, old.labels), _element(other, new.labels))
-    return same and bool(_judged(one) & _judged(other))
-
-
-def _element(rule: Alerting, labels: Labels) -> Labels:
-    """*labels* of an alert of *rule* without the rule's own."""
-    return labels.without("alertname", *(name for name, _ in rule.labels))
-
-
-def _judged(rule: Alerting) -> frozenset[str]:
-    """The metrics of the rule's subject."""
-    return frozenset(name for query in rule.subject for name in query.reads or ())
-
-
 def _never(_: Labels) -> bool:
     return False
 
 
 def _behind(rule: Alerting, gone: Callable[[Labels], bool]) -> Callable[[Labels], bool]:
     """*gone*, asked about an alert of *rule* by the labels that its series have."""
-    return lambda labels: gone(_element(rule, labels))
+    return lambda labels: gone(succession.element(rule, labels))
 
 
 def _adopt(old: Alerting, new: Alerting, memory: Memory, now: float, told: Callable[[Alert], bool]) -> Memory:
@@ -298,7 +265,7 @@ def _adopt(old: Alerting, new: Alerting, memory: Memory, now: float, told: Calla
         if not active.on:
             continue
         alert = active.alert
-        renamed = _relabelled(old, new, labels)
+        renamed = succession.relabelled(old, new, labels)
         if alert.firing and now - alert.active_at < new.spec.for_ and not told(alert):
             alert = replace(alert, state=AlertState.PENDING, fired_at=None)
         if renamed != labels:
@@ -311,14 +278,6 @@ def _adopt(old: Alerting, new: Alerting, memory: Memory, now: float, told: Calla
         else:
             actives[labels] = replace(active, alert=alert)
     return replace(memory, actives=actives)
-
-
-def _relabelled(old: Alerting, new: Alerting, labels: Labels) -> Labels:
-    """*labels* of an alert of *old* as *new* would have them, as far as its labels are the same for every element."""
-    before = {name: template for name, template in old.labels if template.literal}
-    fixed = {name: template.text for name, template in new.labels if template.literal}
-    dropped = before.keys() - {name for name, _ in new.labels}
-    return labels.without(*dropped).with_(fixed)
 
 
 def _result(key: RuleKey, before: Memory, after: Memory, error: str = "") -> Result:

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 from sidecar.model.durations import show
 from sidecar.model.labels import Labels
+from sidecar.promql import ast
+from sidecar.promql.parse import parse
 from sidecar.rules.compiled import Alerting, CompiledRule, Group, RuleSet
 from sidecar.rules.lint.finding import Finding, finding
 from sidecar.rules.lint.outlook import Outlook
+from sidecar.rules.percentiles import SUFFIX
 
 
 def findings(rule: Alerting, group: Group, outlook: Outlook) -> Iterator[Finding]:
@@ -18,6 +21,13 @@ def findings(rule: Alerting, group: Group, outlook: Outlook) -> Iterator[Finding
             "no-min-samples",
             f"judges a ratio or percentile that may stand on two requests; counted are {rule.query.counts.text}",
             "add `min_samples: 20`",
+        )
+    elif not spec.min_samples and _has_percentile(rule.query.text):
+        yield finding(
+            rule,
+            "no-min-samples",
+            "judges a percentile that may stand on two requests, and what counts them does not follow",
+            "add `samples: sum(increase(…_count[5m]))` and `min_samples: 20`",
         )
     if 0 < spec.repeat < spec.cooldown:
         yield finding(
@@ -35,6 +45,14 @@ def findings(rule: Alerting, group: Group, outlook: Outlook) -> Iterator[Finding
             "the second look sees the first sample again",
             f"write `for: {show(2 * between)}`, or leave it out",
         )
+
+
+def _has_percentile(text: str) -> bool:
+    return any(
+        (isinstance(node, ast.Call) and node.name == "histogram_quantile")
+        or (isinstance(node, ast.Selector) and node.name.endswith(SUFFIX))
+        for node in ast.walk(parse(text))
+    )
 
 
 def unused(rule: CompiledRule) -> Iterator[Finding]:
