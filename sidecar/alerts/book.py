@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from sidecar.alerts.allowance import Allowance
 from sidecar.alerts.decisions import Turn
 from sidecar.alerts.record import Key, Record
 from sidecar.alerts.timeline import Entry, Event
@@ -40,6 +41,7 @@ class AlertBook:
         self._unsaved: set[str] = set()
         self._gone: set[str] = set()
         self._news: list[Entry] = []
+        self.allowance = Allowance()
         for alert in alerts:
             self._alerts[alert.fingerprint] = alert
         for record in records:
@@ -124,6 +126,7 @@ class AlertBook:
                 self._due.pop(key, None)
             else:
                 self._due[key] = due
+        self.allowance.put((notification.channel for notification in turn.notifications), turn.at)
         self._touched -= turn.considered
         self._unsaved.clear()
         self._gone.clear()
@@ -166,6 +169,7 @@ class AlertBook:
                     ended_at=_moved(record.ended_at, seconds),
                 )
         self._due = {key: due + seconds for key, due in self._due.items()}
+        self.allowance.step(seconds)
         return self.records()
 
     def _take(self, fingerprint: str, alert: Alert, now: float) -> bool:

@@ -18,6 +18,7 @@ class Mute(StrEnum):
     DEPENDENCY = "dependency"
     FLAPPING = "flapping"
     STARTING = "starting"
+    STORM = "storm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Mutes:
 
     def __bool__(self) -> bool:
         return bool(self.kinds)
+
+    def with_(self, kind: Mute, until: float) -> "Mutes":
+        """These, and another one that ends at *until*."""
+        return Mutes(self.kinds | {kind}, until if self.until is None else min(self.until, until))
 
     def __str__(self) -> str:
         return ", ".join(mute.value for mute in Mute if mute in self.kinds)
@@ -68,6 +73,8 @@ class Listener(Protocol):
     def severities(self) -> tuple[str, ...]: ...
     @property
     def send_resolved(self) -> bool: ...
+    @property
+    def max_per_minute(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,11 @@ class Circumstances:
     def listeners(self, alert: Alert) -> Collection[str]:
         """The channels that the rule of *alert* names."""
         return self._policy(alert).channels or self.channels.keys()
+
+    def cap(self, channel: str) -> int:
+        """How many messages *channel* gets in a minute; 0 for any number."""
+        listener = self.channels.get(channel)
+        return listener.max_per_minute if listener else 0
 
     def facts(self, alert: Alert | None, fingerprint: str, channel: str, now: float) -> Facts:
         """The facts about *alert* on *channel*; None is an alert that is no more."""

@@ -1,19 +1,20 @@
 """One turn of deciding: for every alert and channel of which something changed, or whose time has come."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sidecar.alerts.book import AlertBook
 from sidecar.alerts.decide import Decision, decide, obsolete_at
 from sidecar.alerts.decisions import Turn
-from sidecar.alerts.facts import Circumstances, Facts
+from sidecar.alerts.facts import Circumstances, Facts, Mute
 from sidecar.alerts.record import Key, Record
 from sidecar.alerts.timeline import Entry, Event
-from sidecar.model.alerts import Alert
+from sidecar.model.alerts import Alert, severity_rank
 from sidecar.model.labels import EMPTY, Labels
-from sidecar.model.notifications import Notification, NotifyKind, Told, notification_id
+from sidecar.model.notifications import STORM, Notification, NotifyKind, Told, notification_id
 
 _RETRY: Final = 900.0
 """Seconds after which an obsolete record, for which a message still waited, is looked at again."""
@@ -25,6 +26,10 @@ class Group:
 
     key: str
     labels: Labels = EMPTY
+
+
+Packs = defaultdict[tuple[str, NotifyKind, Group], list[tuple[Told, Facts]]]
+"""What leaves together, by channel, kind and group."""
 
 
 def alone(alert: Alert, _channel: str) -> Group:
@@ -46,10 +51,15 @@ def turn(
     considered = book.touched
     records, timeline, obsolete = [], list(book.news), []
     dues: dict[Key, float | None] = {}
-    packs: defaultdict[tuple[str, NotifyKind, Group], list[tuple[Told, Facts]]] = defaultdict(list)
+    packs: Packs = defaultdict(list)
+    held: dict[str, float | None] = {}
     for key in sorted(_keys(book, around, changed, now)):
         alert, before = book.alert(key.fingerprint), book.record(*key)
         facts = around.facts(alert, *key, now)
+        if key.channel not in held:
+            held[key.channel] = book.allowance.held_until(key.channel, around.cap(key.channel), now)
+        if (until := held[key.channel]) is not None and facts.firing_since is not None:
+            facts = replace(facts, mutes=facts.mutes.with_(Mute.STORM, until))
         if before is None and facts.firing_since is None:
             continue
         decision = decide(before or Record(*key), facts, now)
@@ -65,10 +75,43 @@ def turn(
         if done_at is not None and now >= done_at:
             obsolete.append(key)
             dues[key] = now + _RETRY
+    packs = _within(packs, {channel: book.allowance.single(channel, around.cap(channel), now) for channel in held})
     notifications = tuple(_pack(*kind, contents, now) for kind, contents in packs.items())
     timeline += [entry for notification in notifications for entry in _put(notification, dues)]
     due = min((at for at in {**book.dues(), **dues}.values() if at is not None), default=None)
     return Turn(now, tuple(records), notifications, tuple(timeline), tuple(obsolete), considered, dues, due)
+
+
+def _within(packs: Packs, allowed: Mapping[str, int | None]) -> Packs:
+    """*packs*, of which no more than *allowed* are told each by itself; the rest of a kind is told together.
+
+    What fires goes before what ends, the worst first.
+    """
+    by_channel: defaultdict[str, list[tuple[str, NotifyKind, Group]]] = defaultdict(list)
+    for key in packs:
+        by_channel[key[0]].append(key)
+    found: Packs = defaultdict(list)
+    for channel, keys in by_channel.items():
+        most = allowed.get(channel)
+        if most is not None and len(keys) > most:
+            keys.sort(key=lambda key: (key[1] is not NotifyKind.OPENING, _rank(packs[key])))
+            together = [same for kind in NotifyKind if (same := [key for key in keys[most:] if key[1] is kind])]
+            del keys[most:]
+            for several in together:
+                contents = [content for key in several for content in packs[key]]
+                found[several[0] if len(several) == 1 else (channel, several[0][1], _storm(several))] = contents
+        found |= {key: packs[key] for key in keys}
+    return found
+
+
+def _rank(contents: list[tuple[Told, Facts]]) -> int:
+    return min(severity_rank(told.alert.severity) for told, _ in contents)
+
+
+def _storm(keys: Collection[tuple[str, NotifyKind, Group]]) -> Group:
+    """The group of what has nothing in common but its time."""
+    text = "\x00".join(sorted(group.key for _, _, group in keys))
+    return Group(f"{STORM}-{hashlib.sha256(text.encode()).hexdigest()[:16]}")
 
 
 def _keys(book: AlertBook, around: Circumstances, changed: Collection[str] | None, now: float) -> set[Key]:

@@ -31,6 +31,7 @@ from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
 from sidecar.db import Database, alerts, meta, records, state
 from sidecar.model.alerts import Alert, EndReason, RuleKey
+from sidecar.model.checks import OFFLINE
 from sidecar.model.families import ALERTS, BUILD_INFO, DATABASE_WRITABLE, SIDECAR_ALERTS
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification
@@ -127,6 +128,7 @@ class App:
             collect=self._collect,
             announce=self.dispatcher.announce,
             ready=self._ready,
+            blind=self._blind,
             stepped=self._stepped,
             turned=self.turns.expect("evaluator", settings.tick),
             evaluated=self.evaluations.note,
@@ -267,16 +269,17 @@ class App:
         return changed
 
     def _cut_off(self, offline: bool) -> None:
-        """We lost the network, or found it again: what fires is kept, and not judged before windows are full again."""
-        now = self.clock.time()
-        self.engine.restart(now)
+        """We found the network again: what was kept meanwhile is not judged before windows are full again."""
         if not offline:
-            self.start.again(now)
+            self.engine.restart(self.clock.time())
+            self.start.again(self.clock.time())
+
+    def _blind(self, labels: Labels) -> bool:
+        state = self.prober.states().get(labels.text("check"))
+        return state is not None and state.reason == OFFLINE
 
     def _ready(self, labels: Labels) -> bool:
-        if self.connectivity.offline and "check" in labels:
-            return False
-        return self.start.known(labels.text("check"), self.clock.time())
+        return not self._blind(labels) and self.start.known(labels.text("check"), self.clock.time())
 
     def _gone(self, labels: Labels) -> bool:
         """Whether *labels*, of series from before a restart, are those of a check that is not watched any more."""

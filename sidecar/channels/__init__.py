@@ -86,6 +86,9 @@ class Channel(BaseModel, ABC):
     name: str = Field(description="Unique name, used in `channels:` of rules.", pattern=r"^[A-Za-z0-9][\w.\-]*$")
     send_resolved: bool = Field(True, description="Whether the end of an alert is told.")
     severities: tuple[str, ...] = Field((), description="Severities this channel takes; all when empty.")
+    max_per_minute: int = Field(
+        20, description="Messages in a minute; what is beyond is told in few, with counts. 0 for no limit.", ge=0
+    )
     timeout: Duration = Field(10.0, description="An attempt that takes longer has failed.", gt=0)
 
     @abstractmethod

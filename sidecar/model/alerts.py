@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from sidecar.model.labels import EMPTY, Labels
+
+_RANKS: Final = {"critical": 0, "page": 0, "error": 1, "warning": 2, "info": 3}
+
+
+def severity_rank(severity: str) -> int:
+    """0 for the worst; 4 for a word that nobody agreed on."""
+    return _RANKS.get(severity.lower(), 4)
 
 
 class AlertState(StrEnum):

@@ -4,9 +4,13 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from sidecar.model.alerts import Alert
 from sidecar.model.labels import EMPTY, Labels
+
+STORM: Final = "storm"
+"""How the group key of a message begins that tells together what would have been too many messages."""
 
 
 class NotifyKind(StrEnum):

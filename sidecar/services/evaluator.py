@@ -92,8 +92,9 @@ class Evaluator:
     """Runs the rules until it is cancelled.
 
     *collect* is called before each tick, for whoever has values of his own to hand in. *announce* decides and commits.
-    *ready* says whether the checks behind an alert with these labels have a state. *stepped* hears of jumps of the
-    clock, in seconds; *evaluated* of each group's turn, and how many seconds it took.
+    *ready* says whether the checks behind an alert with these labels have a state, *blind* whether they have none
+    because we are cut off. *stepped* hears of jumps of the clock, in seconds; *evaluated* of each group's turn, and how
+    many seconds it took.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Evaluator:
         collect: Callable[[float], None],
         announce: Announce,
         ready: Callable[[Labels], bool],
+        blind: Callable[[Labels], bool] = lambda _: False,
         stepped: Callable[[float, float], None],
         turned: Callable[[], None],
         evaluated: Callable[[Turn, float], object] = lambda _turn, _seconds: None,
@@ -117,6 +119,7 @@ class Evaluator:
         self._collect = collect
         self._announce = announce
         self._ready = ready
+        self._blind = blind
         self._stepped = stepped
         self._turned = turned
         self._evaluated = evaluated
@@ -222,7 +225,7 @@ class Evaluator:
         group, began = schedule.group, self._clock.monotonic()
         about: dict[str, tracing.Value] = {"sidecar.rule_group": group.name, "sidecar.rules": len(group.rules)}
         with tracing.span("evaluate rules", about) as span:
-            turn = self._engine.turn(group, self._store, at, self._store.append, ready=self._ready)
+            turn = self._engine.turn(group, self._store, at, self._store.append, ready=self._ready, blind=self._blind)
             if turn.failures:
                 span.fail("rule", "; ".join(f"{key.name}: {error}" for key, error in turn.failures))
         took = self._clock.monotonic() - began

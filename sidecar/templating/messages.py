@@ -11,9 +11,9 @@ from datetime import tzinfo
 from enum import StrEnum
 from typing import Final
 
-from sidecar.model.alerts import Alert, EndReason
+from sidecar.model.alerts import Alert, EndReason, severity_rank
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import Notification, NotifyKind, Told
+from sidecar.model.notifications import STORM, Notification, NotifyKind, Told
 from sidecar.templating import facts, safe, times
 
 MOST_ALERTS: Final = 10
@@ -22,7 +22,6 @@ MOST_ALERTS: Final = 10
 _MOST_LABELS: Final = 20
 _MOST_ANNOTATIONS: Final = 8
 _LATE: Final = 60.0  # seconds from decision to telling from which on the delay is worth a word
-_RANKS: Final = {"critical": 0, "page": 0, "error": 1, "warning": 2, "info": 3}
 _TEXTS: Final = ("summary", "message", "title", "description", "next_step")
 _SUBJECTS: Final = ("check", "model", "target")
 _LINKS: Final = {"Runbook": ("runbook_url", "runbook"), "Dashboard": ("dashboard_url", "dashboard")}
@@ -96,7 +95,9 @@ class Message:
 
 def compose(notification: Notification, context: Context) -> Message:
     """*notification* in words, for any channel."""
-    told = sorted(notification.alerts, key=lambda t: (_rank(t.alert.severity), t.alert.name, t.alert.fingerprint))
+    told = sorted(
+        notification.alerts, key=lambda t: (severity_rank(t.alert.severity), t.alert.name, t.alert.fingerprint)
+    )
     local = times.zone(context.timezone)
     items = tuple(_item(t, notification, context, local) for t in told[:MOST_ALERTS])
     worst = safe.line(told[0].alert.severity, 40) if told else ""
@@ -151,6 +152,8 @@ def _lead(notification: Notification, context: Context) -> str:
         sentences.append("The silence ended, and this is still firing.")
     if notification.kind is NotifyKind.CLOSED:
         sentences.append("It was over before this could be delivered.")
+    if notification.group_key.startswith(f"{STORM}-"):
+        sentences.append(f"{len(notification.alerts)} at once, told together.")
     late = context.now - notification.created_at
     if late >= _LATE:
         at = times.clock(notification.created_at, context.now)
@@ -218,12 +221,8 @@ def _tone(notification: Notification, told: list[Told]) -> Tone:
     if not notification.firing:
         recovered = all(t.alert.end_reason is EndReason.RECOVERED for t in told)
         return Tone.GOOD if recovered else Tone.NEUTRAL
-    rank = _rank(told[0].alert.severity) if told else 3
+    rank = severity_rank(told[0].alert.severity) if told else 3
     return Tone.CRITICAL if rank <= 1 else Tone.WARNING if rank == 2 else Tone.INFO
-
-
-def _rank(severity: str) -> int:
-    return _RANKS.get(severity.lower(), 4)
 
 
 def _shown_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:

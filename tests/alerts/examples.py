@@ -17,6 +17,7 @@ class Listener:
 
     def __init__(self, *severities: str, send_resolved: bool = True) -> None:
         self.severities = severities
+        self.max_per_minute = 0
         self.send_resolved = send_resolved
 
 

@@ -5,6 +5,7 @@ import itertools
 
 from tests.scenarios.world import World
 
+HOOK = {"type": "webhook", "name": "hook", "url": "http://hook/", "max_per_minute": 0}
 RULES = """
 groups:
   - name: down
@@ -18,7 +19,7 @@ async def test_a_change_is_told_at_once_whatever_the_grid(world: World):
     """A failing probe is told within a moment wherever it falls between two turns of the grid, as is its end."""
     loop = asyncio.get_running_loop()
     check = {"type": "http", "name": "gateway", "url": "http://gateway/", "every": "300ms", "failure_threshold": 1}
-    await world.start(world.settings(RULES, checks=[check]))
+    await world.start(world.settings(RULES, checks=[check], channels=[HOOK]))
     await asyncio.sleep(30)
 
     delays = []

@@ -143,7 +143,9 @@ async def test_a_slow_channel_holds_back_no_other(world: HardWorld):
 
     hole.router.add_post("/{path:.*}", never)
     world.wire.serve("hole", hole)
-    channels = [{"type": "webhook", "name": name, "url": f"http://{name}/"} for name in ("hole", "hook")]
+    channels = [
+        {"type": "webhook", "name": name, "url": f"http://{name}/", "max_per_minute": 0} for name in ("hole", "hook")
+    ]
     await world.start(world.settings(channels=channels, checks=[check(f"c{n}") for n in range(30)]))
     await asyncio.sleep(60.3)
     world.status = 503
