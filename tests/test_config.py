@@ -68,6 +68,40 @@ rules:
         assert expected in text, text
 
 
+def test_dependencies_of_checks():
+    """What is depended on has to be there and may not depend on who depends on it; its own mistakes are told once."""
+    found = mistakes(
+        """
+checks:
+  - {type: http, name: a, url: "http://a/", depends_on: [b, c]}
+  - {type: http, name: b, url: "http://b/", depends_on: [a, typo]}
+  - {type: http, name: c, url: "no address"}
+"""
+    )
+
+    assert [mistake for mistake in found if "depends_on" in mistake] == [
+        "sidecar.yml:3: checks[0].depends_on: a → b → a is a circle; expected that nothing depends on itself",
+        "sidecar.yml:4: checks[1].depends_on[1]: no check 'typo'; expected one of: a, b",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        pytest.param("every: 5m, cron: '@hourly'", "checks[0]: got a mapping: has both `every` and `cron`", id="two schedules"),
+        pytest.param("cron: 61 * * * *", "checks[0].cron: ", id="no minute"),
+        pytest.param("hours: {from: 8:00}", "checks[0].hours.from: ", id="no time of day"),
+        pytest.param("hours: [{days: mo-fr}]", "checks[0].hours[0].days: ", id="no day"),
+        pytest.param("timezone: Berlin", "checks[0].timezone: ", id="no zone"),
+    ],
+)
+def test_schedules_of_checks(schedule, expected):
+    """A wrong schedule is told with its place."""
+    [found] = mistakes(f'checks: [{{type: http, name: a, url: "http://a/", {schedule}}}]')
+
+    assert found.startswith(f"sidecar.yml:1: {expected}"), found
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -1,21 +1,22 @@
 """What checks depend on: that it is there, and that nothing depends on itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from sidecar.checks import Check
 
 
-def dependencies(checks: Mapping[str, Check]) -> Iterator[tuple[str, str]]:
+def dependencies(checks: Mapping[str, Check], others: Collection[object] = ()) -> Iterator[tuple[str, str]]:
     """Where a `depends_on` is wrong, and how; *checks* by the path at which each stands.
 
-    A circle is told once, at the check of it that stands first.
+    *others* are names of checks that are there, but are wrong in themselves. A circle is told once, at the check of it
+    that stands first.
     """
     named = {check.name: check for check in checks.values()}
     known = ", ".join(sorted(named))
     told: set[str] = set()
     for path, check in checks.items():
         for index, name in enumerate(check.depends_on):
-            if name not in named:
+            if name not in named and name not in others:
                 yield f"{path}.depends_on[{index}]", f"no check {name!r}; expected one of: {known}"
         circle = _circle(check.name, named)
         if circle and not told.intersection(circle):

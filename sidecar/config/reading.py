@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from sidecar import plugins
 from sidecar.channels import Channel
 from sidecar.checks import Check
+from sidecar.checks._dependencies import dependencies
 from sidecar.config import including
 from sidecar.config.files import Disk, Files, packs
 from sidecar.config.settings import PREFIX, RulesEntry, Settings
@@ -103,6 +104,7 @@ class _Reader:
         checks = dict(self._plugins("checks", "sidecar.checks", Check, raw))
         channels = dict(self._plugins("channels", "sidecar.channels", Channel, raw))
         self._check_labels(checks, settings)
+        self._check_dependencies(checks, raw.get("checks"))
         rules = self._rules(raw.get("rules"), {channel.name for channel in channels.values()})
         if self._mistakes or settings is None:
             others = [mistake for mistake in self._mistakes if mistake.key not in told]
@@ -187,6 +189,12 @@ class _Reader:
                 yield path, found.model_validate(item)
             except ValidationError as exc:
                 self._mistakes += mistakes_of(exc, self._document, path, found, self._elsewhere)
+
+    def _check_dependencies(self, checks: Mapping[str, Check], items: Any) -> None:
+        """What a check depends on is there, also when it has mistakes of its own, and is not itself."""
+        names = [item.get("name") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        for path, message in dependencies(checks, names):
+            self._wrong(path, message)
 
     def _check_labels(self, checks: Mapping[str, Check], settings: Settings | None) -> None:
         """Labels that are ours to set, or that Prometheus would not take."""

@@ -89,6 +89,11 @@ def test_dependencies(given, mistakes):
     assert list(dependencies(given)) == mistakes
 
 
+def test_a_name_of_a_check_that_is_wrong():
+    """Whoever depends on a check with a mistake of its own has made none."""
+    assert list(dependencies(checks(a=["b"]), others=["b", None])) == []
+
+
 def test_a_long_chain_of_dependencies():
     """A thousand in a row are no recursion too deep."""
     names = [f"c{n}" for n in range(1000)]

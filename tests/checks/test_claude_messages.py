@@ -141,6 +141,17 @@ async def test_an_echo_of_the_key_shows_no_half_of_it(wire, before, times):
         assert not any(key[i : i + 8] in shown for i in range(len(key) - 8)), shown
 
 
+async def test_an_error_is_kept_as_evidence(wire):
+    """The answer that failed the probe is there to be read: its headers, and the beginning of its body."""
+    wire.raw(API, Peer([error(529, "overloaded_error", "Overloaded")]))
+
+    evidence = (await probe(check(), wire)).result.evidence
+
+    assert evidence.headers["request-id"] == "req_011"
+    assert evidence.headers["anthropic-ratelimit-requests-remaining"] == "999"
+    assert json.loads(evidence.body)["error"]["type"] == "overloaded_error"
+
+
 async def test_a_probe_that_is_cancelled_was_too_late(wire):
     """When the prober's own limit comes first, as on a busy machine, the request counts as the probe does: as late."""
     wire.raw(API, Peer([HANG]))

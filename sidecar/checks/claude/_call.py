@@ -113,6 +113,7 @@ class ClaudeCheck(Check):
             sent_at = ctx.clock.monotonic() - waited
             if request_id := response.headers.get("request-id"):
                 ctx.note(request_id=quoted(request_id))
+            ctx.saw(response.headers, b"")
             _record_limits(ctx, response.headers)
             if not 200 <= response.status < 300:
                 raise not_expected(ctx, response, await _error_body(response))
@@ -150,6 +151,7 @@ def failed(ctx: ProbeContext, failure: Failure) -> CheckFailed:
 
 def not_expected(ctx: ProbeContext, response: aiohttp.ClientResponse, body: bytes) -> CheckFailed:
     """An answer that does not hold what was asked for: an error, or something in between has answered."""
+    ctx.saw(response.headers, body)
     # Before it is read, since a text that is cut in the midst of a secret shows the half of it.
     headers = {name: redact(text, cut=True) for name, text in response.headers.items()}
     said = redact(body.decode("utf-8", "replace"), cut=True)
