@@ -38,6 +38,10 @@ CHECK_DOWN_REASON = _gauge(
 )
 CHECK_UNDECIDED = _counter("sidecar_check_undecided_total", "Probes that came to no verdict, by reason.")
 
+# Jobs that call in. Labels: the check's own.
+HEARTBEAT_SUCCESS = _gauge("heartbeat_last_success_timestamp_seconds", "When the job last called in with a success.")
+HEARTBEAT_DURATION = _gauge("heartbeat_last_duration_seconds", "How long the job's last run took, from start to end.")
+
 # Claude, from paid probes and from traffic. Labels: model, target, source=probe|traffic.
 CLAUDE_REQUESTS = _counter(
     "claude_requests_total", "Requests to Claude, by outcome (ok, failed, refused) and error_type."
