@@ -1,1 +1,1 @@
-"""Logs of the daemon itself."""
+"""What the daemon says of itself: logs, spans, and its numbers to collectors."""

@@ -43,18 +43,19 @@ class Size:
         return f"resident {self.resident:6.1f} MiB   anonymous {self.anonymous:6.1f} MiB"
 
 
-def _size(pid: int) -> Size:
+def size(pid: int) -> Size:
+    """What it has now; raises FileNotFoundError when it has ended."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     kib = {fields[0]: int(fields[1]) for line in rollup.splitlines()[1:] if (fields := line.split())}
     return Size(kib["Rss:"] / MIB, kib["Anonymous:"] / MIB)
 
 
-def _seconds(pid: int) -> float:
+def seconds_of(pid: int) -> float:
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
 
 
-async def _idle(modules: Iterable[str]) -> Size:
+async def idle(modules: Iterable[str]) -> Size:
     """A program that imports *modules*, in this order, and does nothing."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", IDLE),
@@ -66,9 +67,9 @@ async def _idle(modules: Iterable[str]) -> Size:
     assert process.stdout is not None
     process.stdin.write(" ".join(modules).encode() + b"\n")
     await process.stdout.readline()
-    size = _size(process.pid)
+    found = size(process.pid)
     await process.communicate(b"")
-    return size
+    return found
 
 
 async def measure(seconds: float = 600) -> str:
@@ -82,13 +83,13 @@ async def measure(seconds: float = 600) -> str:
             target, hook = [await stack.enter_async_context(listening(one)) for one in (Watched(), Told())]
             ids |= await stack.enter_async_context(peers(theirs, target, hook))
         await asyncio.sleep(WARM_UP)
-        before = {name: _seconds(pid) for name, pid in ids.items()}
+        before = {name: seconds_of(pid) for name, pid in ids.items()}
         await asyncio.sleep(seconds)
-        sizes = {name: _size(pid) for name, pid in ids.items()}
-        shares = {name: (_seconds(pid) - before[name]) / seconds for name, pid in ids.items()}
+        sizes = {name: size(pid) for name, pid in ids.items()}
+        shares = {name: (seconds_of(pid) - before[name]) / seconds for name, pid in ids.items()}
         delivered = sum(entry["event"] == "notification.delivered" for entry in daemon.log)
         await daemon.stop()
-        floor = await _idle((ours / "modules").read_text().split())
+        floor = await idle((ours / "modules").read_text().split())
     above = sizes["sidecar"].resident - floor.resident
     lines = [f"{delivered} messages were delivered meanwhile"]
     lines += [f"{name:28} {sizes[name]}   cpu {shares[name]:5.1%} of a core" for name in ids]

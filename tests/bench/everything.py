@@ -1,0 +1,80 @@
+"""Memory with everything configured that needs no other server: every such check, events, spans and metrics out."""
+
+import asyncio
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from sidecar import plugins
+from tests.bench import memory
+from tests.bench.load import ENVIRONMENT, running
+from tests.bench.wires import listening
+from tests.integration.harness import Daemon, recording
+
+ELSEWHERE = frozenset({"amqp", "grpc", "nats", "postgres", "redis"})
+"""Checks of servers that are not here: one for each would measure their drivers, which is their own figure."""
+
+
+class Collector:
+    """Takes whatever is sent, and counts it."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.bytes = 0
+
+    def __call__(self, _first: float, body: bytes) -> int:
+        self.requests += 1
+        self.bytes += len(body)
+        return 200
+
+
+def checks(url: str) -> list[dict[str, Any]]:
+    """One check of each type that has something to look at here; *url* is a server of HTTP on loopback."""
+    host, port = url.removeprefix("http://").split(":")
+    settings: dict[str, dict[str, Any]] = {
+        "command": {"command": [sys.executable, "-c", "pass"], "every": "60s"},
+        "dns": {"query": "localhost"},
+        "heartbeat": {"every": "60s"},
+        "http": {"url": url},
+        "prometheus": {"url": f"{url}/metrics"},
+        "system": {},
+        "tcp": {"host": host, "port": int(port)},
+        "tls": {"host": host, "port": int(port)},
+    }
+    present = set(plugins.names("sidecar.checks")) - ELSEWHERE
+    return [{"type": type_, "name": f"all-{type_}", **more} for type_, more in settings.items() if type_ in present]
+
+
+async def measure(seconds: float = 300) -> str:
+    """The demo's load and all that for *seconds*; beside it a program that only imports the same."""
+    collector = Collector()
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = await stack.enter_async_context(listening(collector))
+        config = await stack.enter_async_context(running())
+        config |= {
+            "database": str(folder / "sidecar.db"),
+            "checks": [*config["checks"], *checks(url)],
+            "otlp": {"endpoint": url, "traces": {"sample": 1.0}, "metrics": {"interval": "15s"}},
+        }
+        config.setdefault("log", {})["file"] = {"path": str(folder / "log.json")}
+        daemon = await stack.enter_async_context(Daemon(folder, config, recording(folder / "modules"), ENVIRONMENT))
+        await daemon.ready()
+        await asyncio.sleep(memory.WARM_UP)
+        before = memory.seconds_of(daemon.pid)
+        await asyncio.sleep(seconds)
+        assert Path(f"/proc/{daemon.pid}").exists(), f"the daemon ended:\n{daemon.last_words()}"
+        found, share = memory.size(daemon.pid), (memory.seconds_of(daemon.pid) - before) / seconds
+        await daemon.stop()
+        modules = (folder / "modules").read_text().split()
+        floor = await memory.idle(modules)
+    lines = (
+        f"{'sidecar, everything':28} {found}   cpu {share:5.1%} of a core",
+        f"{'idle, the same imports':28} {floor}   ({len(modules)} modules)",
+        f"above idle: {found.resident - floor.resident:.1f} MiB",
+        f"checks: {', '.join(sorted({check['type'] for check in config['checks']}))}",
+        f"the collector took {collector.requests} requests of {collector.bytes / max(1, collector.requests):.0f} bytes",
+    )
+    return "\n".join(lines)
