@@ -252,7 +252,8 @@ class App:
     # What services tell each other.
 
     def _probed(self, batch: Batch) -> None:
-        self._names[batch.source] = frozenset(_names(batch))
+        # What a batch does not name any more has ended with it, which is a change, too.
+        self._names[batch.source] = self._names.get(batch.source, frozenset()).union(_names(batch))
         self.store.append(batch)
 
     def _changed(self, check: str, at: float, changed: bool) -> None:
