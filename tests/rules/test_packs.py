@@ -1,4 +1,5 @@
 """The shipped packs: tested by their own tests, in our engine and in the real promtool."""
+# ruff: noqa: E501 -- series are read one a line
 
 import re
 import subprocess
@@ -116,3 +117,92 @@ def test_pages_are_quick():
     ):
         assert (quick[name].spec.for_, quick[name].spec.labels["severity"]) == (0.0, "critical")
     assert quick["ClaudeDown"].settling == 0.0
+
+
+UP = 'sidecar_check_up{check="a", type="claude.messages", target="t", critical="true"}'
+UP_FREE = 'sidecar_check_up{check="b", type="claude.models", target="t", critical="true"}'
+REDIS = 'check="redis", type="redis", target="redis:6379", critical="true"'
+TRAFFIC = 'claude_requests_total{model="m", target="t", source="traffic"'
+SITUATIONS = [
+    pytest.param(
+        {
+            UP: "1x40 0x80",
+            UP_FREE: "1x40 0x80",
+            'sidecar_check_down_reason{check="a", type="claude.messages", target="t", error_type="overloaded"}': "_x41 1x80",
+            'probe_failures_total{check="a", type="claude.messages", target="t", error_type="overloaded"}': "0x39 1+1x80",
+            'probe_failures_total{check="b", type="claude.models", target="t", error_type="timeout"}': "0x39 1+1x80",
+            TRAFFIC + ', outcome="ok"}': "0+9x40 360x80",
+            TRAFFIC + ', outcome="failed", error_type="overloaded"}': "0x40 0+9x80",
+        },
+        {"ClaudeDown"},
+        id="Claude is down, and users fail",
+    ),
+    pytest.param(
+        {
+            UP: "1x40 0x80",
+            UP_FREE: "1x120",
+            'sidecar_check_down_reason{check="a", type="claude.messages", target="t", error_type="throttled"}': "_x41 1x80",
+            'probe_failures_total{check="a", type="claude.messages", target="t", error_type="throttled"}': "0x39 1+1x80",
+            'claude_ratelimit_limit{check="a", type="claude.messages", target="t", family="requests"}': "100x120",
+            'claude_ratelimit_remaining{check="a", type="claude.messages", target="t", family="requests"}': "90x40 0x80",
+            'claude_ratelimit_reset_timestamp_seconds{check="a", type="claude.messages", target="t", family="requests"}': "99999x120",
+        },
+        {"ClaudeRateLimited"},
+        id="a rate limit is used up at once",
+    ),
+    pytest.param(
+        {
+            f"sidecar_check_up{{{REDIS}}}": "1x40 0x80",
+            f'sidecar_check_down_reason{{{REDIS}, error_type="connect"}}': "_x41 1x80",
+            f'probe_failures_total{{{REDIS}, error_type="connect"}}': "0x39 1+1x80",
+            f"redis_memory_used_bytes{{{REDIS}}}": "50x40 stale",
+            f"redis_memory_max_bytes{{{REDIS}}}": "100x40 stale",
+        },
+        {"DependencyDown"},
+        id="a Redis is gone",
+    ),
+    pytest.param(
+        {
+            'sidecar_check_up{check="job", type="heartbeat", target="heartbeat://job", critical="false"}': "1x40 0x80",
+            'sidecar_check_down_reason{check="job", type="heartbeat", target="heartbeat://job", error_type="missed"}': "_x41 1x80",
+            'probe_failures_total{check="job", type="heartbeat", target="heartbeat://job", error_type="missed"}': "0x39 1+1x80",
+        },
+        {"HeartbeatMissed"},
+        id="a job does not call",
+    ),
+    pytest.param(
+        {
+            'sidecar_check_up{check="tls", type="tls", target="x:443", critical="false"}': "1x40 0x80",
+            'sidecar_check_down_reason{check="tls", type="tls", target="x:443", error_type="tls"}': "_x41 1x80",
+            'probe_failures_total{check="tls", type="tls", target="x:443", error_type="tls"}': "0x39 1+1x80",
+            'probe_ssl_earliest_cert_expiry{check="tls", type="tls", target="x:443", critical="false"}': "9999999x40 100x80",
+        },
+        {"CheckDown"},
+        id="a certificate was replaced by one that is over",
+    ),
+    pytest.param(
+        {
+            TRAFFIC + ', outcome="ok"}': "0+9x120",
+            TRAFFIC + ', outcome="refused", error_type="throttled"}': "0+9x120",
+            'claude_retries_total{model="m", target="t", source="traffic"}': "0x120",
+            UP: "1x120",
+            UP_FREE: "1x120",
+        },
+        {"ClaudeRequestsRefused"},
+        id="users are refused, probes are not",
+    ),
+]
+
+
+@pytest.mark.parametrize(("series", "expected"), SITUATIONS)
+def test_one_cause_is_told_once(series, expected):
+    """With all packs together each situation is one alert for each check, at its height and a while later."""
+    found = load_rules([Source(tuple((f"{name}.yml", (FOLDER / f"{name}.yml").read_text()) for name in PACKS))])
+    firing = 'group by (alertname) (ALERTS{alertstate="firing"})'
+    samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(expected)]
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    expressions = [{"expr": firing, "eval_time": at, "exp_samples": samples} for at in ("18m", "25m")]
+    test = {"interval": "15s", "input_series": inputs, "promql_expr_test": expressions}
+    text = yaml.safe_dump({"evaluation_interval": "15s", "tests": [test]}, width=1000)
+
+    assert [str(one) for one in unittests.run(*unittests.read(text, "together.yml"), found)] == []
