@@ -14,6 +14,7 @@ from pydantic import AfterValidator
 
 from sidecar.checks import CheckFailed, ProbeContext
 from sidecar.checks._http import quoted
+from sidecar.model.families import PROBE_CERT_EXPIRY
 
 _STAGGER: Final = 0.25  # seconds until the next address is tried beside the one before, as RFC 8305 has it
 _MOST: Final = 4 * 1024 * 1024  # bytes that a peer may say in one probe
@@ -177,6 +178,10 @@ async def start_tls(
         raise CheckFailed("tls", f"{where} hung up in the middle of the TLS handshake")
     protocol.connection_made(transport)
     stream.reader, stream.writer = reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+    shown = stream.tls.getpeercert() if stream.tls else None
+    ends = shown.get("notAfter") if shown else None
+    if isinstance(ends, str):
+        ctx.record(PROBE_CERT_EXPIRY, float(ssl.cert_time_to_seconds(ends)))
 
 
 def trust(ctx: ProbeContext) -> ssl.SSLContext:

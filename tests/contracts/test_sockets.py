@@ -18,6 +18,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "postgres without TLS": {"host": "HOST", "port": "PORT", "password": SECRET, "sslmode": "disable"},
     "amqp": {"url": "amqp://HOST:PORT", "password": SECRET, "values": {"depth": "tasks"}},
     "nats": {"url": "nats://HOST:PORT", "token": SECRET, "values": {"backlog": "orders"}},
+    "tcp": {"address": "HOST:PORT", "dialogue": [{"expect": "^2 hello"}, {"send": SECRET}, {"expect": "x"}]},
+    "tcp without lines": {"address": "HOST:PORT", "line_break": "none", "dialogue": [{"expect": "^2 hello"}]},
 }
 """By type: settings that lead to HOST and PORT, with a secret where the type takes one."""
 
