@@ -72,7 +72,7 @@ async def examine(found: Config, file: Path, outbound: Outbound) -> AsyncIterato
     work: list[Coroutine[Any, Any, Finding]] = [
         *(remote.resolved(place) for place in {place.host: place for place in away}.values()),
         *(remote.reached(place, names, outbound, clock, heard) for place, names in away.items()),
-        *(remote.key(check, names, outbound, clock) for check, names in remote.keys(found.checks).items()),
+        *(remote.key(check, names, outbound, clock) for check, names in remote.keys(found.checks)),
     ]
     tasks = [asyncio.create_task(each) for each in work]
     rules = sum(len(group.rules) for group in found.rules.groups)

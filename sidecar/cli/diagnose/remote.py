@@ -107,7 +107,7 @@ def _answered(part: str, place: Place, used: str, phases: Mapping[str, float], l
     return ok(part, str(place), f"answers{lasting} ({took or 'at once'}; {used})")
 
 
-def keys(checks: Iterable[Check]) -> dict[ClaudeCheck, list[str]]:
+def keys(checks: Iterable[Check]) -> list[tuple[ClaudeCheck, list[str]]]:
     """A free question for each key and base URL among *checks*, with the names of those that use it."""
     from sidecar.checks.claude.models import ClaudeModelsCheck
 
@@ -126,7 +126,7 @@ def keys(checks: Iterable[Check]) -> dict[ClaudeCheck, list[str]]:
             found.append((asked, [check.name]))
         else:
             names.append(check.name)
-    return {asked.model_copy(update={"name": names[0]}): names for asked, names in found}
+    return found
 
 
 async def key(check: ClaudeCheck, names: Sequence[str], outbound: Outbound, clock: Clock) -> Finding:

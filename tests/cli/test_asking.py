@@ -1,0 +1,231 @@
+"""Asking a running daemon: status, explain, query."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from sidecar.cli import screen
+from tests.cli.living import living
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    """A daemon with one check that is down, and an alert that was told."""
+    with living(tmp_path_factory.mktemp("daemon")) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def ask(daemon, sidecar, monkeypatch):
+    """Call a command with the daemon's address; what the daemon itself logs meanwhile is left out."""
+    monkeypatch.setenv("SIDECAR_URL", daemon.url)
+
+    def call(*words: object):
+        said = sidecar(*words)
+        lines = [line for line in said.out.splitlines() if not re.match(r"\d{4}-\d\d-\d\d \d\d:", line)]
+        return replace(said, out="\n".join(lines))
+
+    return call
+
+
+def test_status_on_one_screen(ask):
+    """Health, each check with its reason, the alert with whom it was told to what comes next; exit code 1."""
+    said = ask("status")
+
+    assert said.code == 1
+    lines = said.out.splitlines()
+    assert lines[0].startswith("● degraded   checks: 1 up, 1 down")
+    assert any(re.match(r"  ✓ good +up .* +succeeded in \d+ ms$", line) for line in lines)
+    assert any(re.match(r"  ✗ bad +down .* failures in a row: connect: ", line) for line in lines)
+    assert any("FIRING critical  TargetDown  bad  firing for" in line and "told: hook" in line for line in lines)
+    assert "    → start it again" in lines
+    assert any(line.startswith("    next: reminder to hook at ") for line in lines)
+    assert "\x1b" not in said.out, "no colours in a pipe"
+
+
+def test_status_for_machines(ask):
+    """--json has everything that the screen is made of."""
+    said = ask("status", "--json", "--window", "1m")
+
+    known = json.loads(said.out)
+    assert known["summary"]["window"] == "1m"
+    assert [check["name"] for check in known["checks"]] == ["bad", "good"]
+    assert known["alerts"][0]["rule"] == "TargetDown"
+
+
+def test_status_is_as_wide_as_the_terminal(ask, monkeypatch):
+    """No line is longer than the terminal is wide, as far as a column can be cut."""
+    monkeypatch.setenv("COLUMNS", "70")
+
+    said = ask("status")
+
+    assert max(map(len, said.out.splitlines()[1:])) <= 70
+    assert "…" in said.out
+
+
+def test_watching_goes_on(ask, monkeypatch):
+    """--watch looks again every two seconds until Ctrl-C."""
+    waits = interrupted_after(2, monkeypatch)
+
+    said = ask("status", "--watch")
+
+    assert waits == [2.0, 2.0]
+    assert said.out.count("● degraded") == 2
+    assert said.code == 130
+
+
+def test_watching_bears_a_restart(ask, monkeypatch):
+    """--watch says that the daemon is away, and waits for it."""
+    waits = interrupted_after(3, monkeypatch)
+
+    said = ask("status", "--watch", "--url", "http://127.0.0.1:1")
+
+    assert said.out.count("● no daemon at http://127.0.0.1:1: connection refused") == len(waits) == 3
+
+
+def interrupted_after(times, monkeypatch):
+    """Let nobody wait, and press Ctrl-C after so many times; the seconds of each."""
+    waits = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == times:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sidecar.cli.status.time.sleep", sleep)
+    return waits
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["TargetDown"], id="a name"),
+        pytest.param(["TargetDown", "check=bad"], id="a name and a label"),
+        pytest.param(["severity=critical"], id="a label"),
+        pytest.param(['{alertname=~"Target.*", check!="good"}'], id="matchers as Prometheus writes them"),
+    ],
+)
+def test_explain_an_alert_that_fires(ask, words):
+    """The story: the condition turned, it fired, who was told and when; then the value beside its threshold."""
+    said = ask("explain", *words)
+
+    assert said.code == 1
+    assert said.out.startswith('TargetDown{check="bad", ')
+    story = [line.split("  ", 3)[-1] for line in said.out.splitlines() if line.startswith("    ")]
+    assert story[:2] == ["firing", "told hook (for the first time)"]
+    assert story[2].startswith("delivered to hook")
+    assert "evidence: connect: " in said.out
+    assert "next step: start it again" in said.out
+    assert "next: reminder (hook) at " in said.out
+    assert "now: sidecar_check_up, fires if == 0" in said.out
+    assert re.search(r'0  sidecar_check_up\{check="bad"', said.out)
+
+
+def test_explain_by_the_beginning_of_a_fingerprint(ask, daemon):
+    """Eight digits are enough."""
+    fingerprint = daemon.client().data("/api/v1/alerts")["alerts"][0]["fingerprint"]
+
+    said = ask("explain", fingerprint, "--json")
+
+    assert json.loads(said.out)["alerts"][0]["fingerprint"] == fingerprint
+
+
+def test_explain_what_did_not_fire(ask):
+    """A rule that does not fire is told with the value that it judges, and its threshold."""
+    said = ask("explain", "Slow")
+
+    assert said.code == 0
+    assert said.out.startswith("Slow does not fire")
+    assert 'now: probe_duration_seconds{check="good"}, fires if > 2' in said.out
+    assert re.search(r'0\.\d+  probe_duration_seconds\{check="good"', said.out)
+    assert ", for 1m" in said.out
+
+
+def test_explain_what_has_no_data(ask):
+    """A rule over a metric that is not there says so."""
+    said = ask("explain", "Nothing")
+
+    assert "no data: no series has a value now" in said.out
+
+
+def test_explain_the_past(ask):
+    """--at tells what was the case then, before anything had happened."""
+    said = ask("explain", "TargetDown", "--at", "10m")
+
+    assert said.code == 0
+    assert "nothing yet" in said.out
+    assert "no data: no series has a value then" in said.out
+
+
+def test_explain_what_nobody_knows(ask):
+    """A misspelt name is answered with the nearest."""
+    said = ask("explain", "TargetDwon")
+
+    assert said.code == 2
+    assert "no alert and no rule fits 'TargetDwon'; did you mean TargetDown?" in said.err
+
+
+def test_query_now(ask):
+    """Each element of a vector is its value and its labels."""
+    said = ask("query", "probe_success")
+
+    assert said.code == 0
+    assert sorted(line.split()[0] for line in said.out.splitlines()) == ["0", "1"]
+    assert 'probe_success{check="bad"' in said.out
+
+
+def test_query_a_range(ask):
+    """A range is a line of bars for each series, with its last value and its bounds."""
+    said = ask("query", "vector(time())", "--range", "1m", "--step", "10s")
+
+    assert re.match(r"▁▂▃\S*█  last \S+ +\S+ … \S+ +\{\}$", said.out.strip())
+
+
+def test_query_for_machines(ask):
+    """--json is Prometheus' own answer."""
+    said = ask("query", "1+1", "--json")
+
+    answer = json.loads(said.out)
+    assert answer["status"] == "success"
+    assert answer["data"]["resultType"] == "scalar"
+    assert answer["data"]["result"][1] == "2"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        pytest.param(["nothing_like_that"], 1, "no series: nothing has these names", id="an empty result"),
+        pytest.param(["sum("], 2, 'invalid parameter "query"', id="no expression"),
+        pytest.param(["up", "--step", "5s"], 2, "expected --range beside it", id="a step without a range"),
+        pytest.param(["up", "--at", "soon"], 2, "expected a time such as 09:40", id="no time"),
+        pytest.param(["up", "--range", "0s"], 2, "expected a duration of more than nothing", id="no range"),
+    ],
+)
+def test_queries_that_come_to_nothing(ask, words, code, message):
+    """Whatever is wrong is said in one line, with what to do."""
+    said = ask("query", *words)
+
+    assert said.code == code
+    assert message in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [([1, 2, 3], "▁▅█"), ([1, float("nan"), 2], "▁ █"), ([5, 5], "▁▁"), ([float("inf")], " "), ([], "")],
+)
+def test_sparklines(values, line):
+    """The lowest value is the lowest bar; what is no number is a gap."""
+    from sidecar.cli.query import sparkline
+
+    assert sparkline(values) == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "0s"), (59.6, "1m"), (61, "1m1s"), (14_400, "4h"), (14_397, "3h59m"), (90_061, "1d1h")]
+)
+def test_durations_for_people(seconds, text):
+    """Two units are enough."""
+    assert screen.lasting(seconds) == text
