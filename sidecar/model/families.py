@@ -47,13 +47,18 @@ CLAUDE_REQUESTS = _counter(
     "claude_requests_total", "Requests to Claude, by outcome (ok, failed, refused) and error_type."
 )
 CLAUDE_DURATION = Family(
-    "claude_request_duration_seconds", Kind.HISTOGRAM, "From the request's first byte to the answer's last.", DURATIONS
+    "claude_request_duration_seconds",
+    Kind.HISTOGRAM,
+    "From the request's first byte to the answer's last.",
+    DURATIONS,
+    percentiles=True,
 )
 CLAUDE_FIRST_TOKEN = Family(
     "claude_time_to_first_token_seconds",
     Kind.HISTOGRAM,
     "From the request to the first content of a stream.",
     FIRST_TOKEN,
+    percentiles=True,
 )
 CLAUDE_TOKENS_PER_SECOND = _gauge(
     "claude_output_tokens_per_second", "Output tokens per second between a stream's first and last content."
@@ -65,6 +70,10 @@ CLAUDE_TOKENS = _counter("claude_tokens_total", "Tokens, by token_type (input, o
 CLAUDE_COST = _counter("claude_cost_dollars_total", "List price of the tokens, in US dollars.")
 CLAUDE_STOP_REASONS = _counter("claude_stop_reasons_total", "Finished messages, by stop_reason.")
 CLAUDE_RETRIES = _counter("claude_retries_total", "Requests that were sent again after a failure.")
+CLAUDE_ACTIVE = _gauge("claude_active_requests", "Requests under way, as the gateway reports them.")
+CLAUDE_BREAKER = _gauge(
+    "claude_circuit_breaker_state", "Circuit breaker of the gateway, by name: 0 closed, 0.5 half open, 1 open."
+)
 CLAUDE_INPUT_TOKENS = _gauge(
     "claude_count_tokens_input_tokens", "Input tokens that count_tokens found for the probe's prompt."
 )
@@ -104,6 +113,9 @@ CONFIG_LAST_GOOD = _gauge(
 )
 RULE_EVALUATIONS = _counter("sidecar_rule_evaluations_total", "Evaluations of rules, by group.")
 RULE_FAILURES = _counter("sidecar_rule_evaluation_failures_total", "Evaluations that failed, by group and rule.")
+TEMPLATE_FAILURES = _counter(
+    "sidecar_template_failures_total", "Turns in which a text of a rule could not be made, by group and rule."
+)
 RULE_MISSED = _counter(
     "sidecar_rule_group_iterations_missed_total", "Turns of a rule group that were missed, by group."
 )
@@ -152,6 +164,14 @@ PROBE_SLOTS = _gauge("sidecar_probe_slots", "Probes that may be under way at onc
 HTTP_CONNECTIONS = _gauge("sidecar_http_connections", "Connections to the daemon's listeners.")
 SERIES = _gauge("sidecar_store_series", "Live series in the store.")
 SAMPLES_REFUSED = _counter("sidecar_samples_refused_total", "Samples that were refused, by source and reason.")
+PERCENTILES_FOLDED = _counter(
+    "sidecar_percentiles_folded_total", "Label sets beyond the limit whose percentiles went into `other`, by metric."
+)
+PERCENTILES_CLAMPED = _counter(
+    "sidecar_percentiles_clamped_total", "Observations outside of what percentiles tell apart, by metric."
+)
+EVENTS = _counter("sidecar_events_total", "Events that were sent to us, by result: accepted, duplicate, rejected.")
+EVENT_SENDERS = _gauge("sidecar_event_senders", "Senders of events that were heard lately.")
 TELEMETRY_SENT = _counter("sidecar_telemetry_sent_total", "Spans and data points that a collector took, by signal.")
 TELEMETRY_DROPPED = _counter(
     "sidecar_telemetry_dropped_total", "Spans and data points that no collector took, by signal and reason."

@@ -25,6 +25,7 @@ class Result:
     changed: tuple[Alert, ...] = ()  # those of them that are not as they were
     dropped: tuple[Alert, ...] = ()  # those that it held before: pending that did not last, ended long ago
     error: str = ""
+    broken: str = ""  # a text whose template failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Engine:
         updates = tuple(map(_update, filter(_is_on, alerts)))
         if updates or before.watched:
             emit(Batch(source, at, updates, write=True, whole=True))
-        return _result(rule.key, before, after, found.error)
+        return replace(_result(rule.key, before, after, found.error), broken=found.broken)
 
     def _blind(self, rule: Alerting, at: float, blind: Callable[[Labels], bool]) -> None:
         if self._memories[rule.key].watched:

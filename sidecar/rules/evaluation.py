@@ -11,7 +11,7 @@ from sidecar.model.labels import EMPTY, Labels
 from sidecar.promql import Query, compile_
 from sidecar.promql.querier import Querier
 from sidecar.rules.compiled import Alerting
-from sidecar.templating.annotations import Facts, expand
+from sidecar.templating.annotations import FAILED, Facts, expand
 from sidecar.templating.gotemplate import TemplateError
 
 _NAN: Final = math.nan
@@ -48,6 +48,7 @@ class Evaluation:
     silent: Element | None = None
     error: str = ""
     failure: Element | None = None  # what `on_error: alert` says about the error
+    broken: str = ""  # a text whose template failed; the alert carries the error in its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _evaluate(
     if rule.spec.on_no_data == "alert" and rule.subject:
         vanished = {labels: say.nothing(labels, frozenset({labels})) for labels in seen if labels not in present}
         silent = None if present else say.nothing(rule.query.equal_labels, frozenset())
-    return Evaluation(at, tuple(elements), present if rule.subject else None, few, vanished, silent)
+    return Evaluation(at, tuple(elements), present if rule.subject else None, few, vanished, silent, broken=say.broken)
 
 
 def _problem(rule: Alerting, elements: list[Element]) -> str:
@@ -189,6 +190,7 @@ class _Speaker:
         self.at = at
         self.around = around
         self.query = _query_function(querier, round(at * 1000))
+        self.broken = ""  # the last text whose template failed
 
     def element(
         self, labels: Labels, value: float, samples: float | None, origin: frozenset[Labels], note: str = ""
@@ -196,6 +198,7 @@ class _Speaker:
         facts = Facts(labels, value, self.around.external_labels, self.around.external_url, self.query)
         own = {name: expand(template, facts) for name, template in self.rule.labels}
         texts = {name: expand(template, facts) for name, template in self.rule.annotations}
+        self.broken = next((text for text in (*own.values(), *texts.values()) if text.startswith(FAILED)), self.broken)
         final = labels.with_(own, alertname=self.rule.name)
         return Element(final, value, Labels(texts), samples, origin, note)
 

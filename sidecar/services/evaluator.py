@@ -16,6 +16,7 @@ from sidecar.model.families import (
     RULE_EVALUATIONS,
     RULE_FAILURES,
     RULE_MISSED,
+    TEMPLATE_FAILURES,
 )
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Update
@@ -235,6 +236,10 @@ class Evaluator:
         for key, error in turn.failures:
             log.warning("rule.failed", group=key.group, rule=key.name, error=error)
             updates.append(Update(RULE_FAILURES, 1.0, labels.with_(rule=key.name)))
+        for result in turn.results:
+            if result.broken:
+                log.warning("template.failed", group=result.key.group, rule=result.key.name, text=result.broken)
+                updates.append(Update(TEMPLATE_FAILURES, 1.0, labels.with_(rule=result.key.name)))
         if now >= schedule.on_grid:
             if schedule.last_on_grid is not None and (missed := missed_turns(group, schedule.last_on_grid, now)):
                 log.warning("rules.missed", group=group.name, turns=missed)

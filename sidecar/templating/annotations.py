@@ -42,6 +42,10 @@ class Facts:
         }
 
 
+FAILED: Final = "<error expanding template: "
+"""How a text begins whose template failed."""
+
+
 def parse(text: str) -> Template:
     """*text* as a template; raises TemplateError for what cannot be read."""
     return parse_template(text, _NAMES, _VARIABLES)
@@ -60,7 +64,7 @@ def expand(template: Template, facts: Facts) -> str:
     try:
         return execute(template, facts, _functions(facts), variables)
     except TemplateError as exc:
-        return f"<error expanding template: {exc}>"
+        return f"{FAILED}{exc}>"
 
 
 def _functions(facts: Facts) -> Mapping[str, Callable[..., Any]]:
