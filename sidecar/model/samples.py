@@ -31,12 +31,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric: its full name (counters end in `_total`), kind, a sentence of help, a histogram's upper bounds."""
+    """A metric: its full name (counters end in `_total`), kind, a sentence of help, a histogram's upper bounds.
+
+    `percentiles`: of this histogram, the store keeps percentiles over windows as well.
+    """
 
     name: str
     kind: Kind
     help: str
     buckets: tuple[float, ...] = ()  # ascending, without +Inf
+    percentiles: bool = False
 
 
 @dataclass(frozen=True, slots=True)

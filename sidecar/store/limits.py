@@ -18,13 +18,16 @@ class Reason(StrEnum):
 
     NAME = "name"  # a metric or label name that is empty, too long, reserved or no text
     LABELS = "labels"  # too many labels, or a value that is too long or no text
-    LIMIT = "limit"  # too many series
+    RESERVED = "reserved"  # a name that is not for sources of this kind
+    LIMIT = "limit"  # too many series, or too many of this metric or this source
     OWNED = "owned"  # the series is another source's
     KIND = "kind"  # the metric is live with another kind or other buckets, or its name is part of another metric
     VALUE = "value"  # no number, or one that this kind cannot hold
     NEGATIVE = "negative"  # a counter that would shrink, or a negative observation
     TIME = "time"  # no time
     OUT_OF_ORDER = "out_of_order"  # before the series' last sample
+    MALFORMED = "malformed"  # no event: nothing that can be read, or without what it needs
+    RATE = "rate"  # too many at a time
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Family, HistogramValue, Kind
 from sidecar.store.series import Series
+from sidecar.store.sketch import Sketch
 
 SET = frozenset({Kind.GAUGE, Kind.UNTYPED, Kind.SUMMARY})
 """Kinds whose updates replace the value, and which vanish from a whole batch that does not name them."""
@@ -19,7 +20,7 @@ _PLAIN = {Kind.GAUGE, Kind.UNTYPED}  # a recorded rule may add to a gauge's seri
 class Child:
     """One metric with one label set: one series, or a histogram's buckets, sum and count in this order."""
 
-    __slots__ = ("family", "labels", "named", "series", "source")
+    __slots__ = ("family", "labels", "named", "series", "sketch", "source")
 
     def __init__(self, source: "Source", family: Family, labels: Labels, series: tuple[Series, ...]) -> None:
         self.source = source
@@ -27,6 +28,7 @@ class Child:
         self.labels = labels
         self.series = series
         self.named = 0  # the number of the source's batch that named it last
+        self.sketch: Sketch | None = None  # where it observes, beside its buckets, since it first did
 
     def observe(self, value: float) -> None:
         """Count *value* in a histogram."""

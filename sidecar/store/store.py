@@ -9,9 +9,12 @@ from sidecar.model.families import SAMPLES_REFUSED, SERIES
 from sidecar.model.labels import Labels
 from sidecar.model.matchers import Matcher
 from sidecar.model.samples import Batch, Family, HistogramValue, Kind, Update, is_stale
+from sidecar.store import percentiles
+from sidecar.store.claims import Claim, Claims
 from sidecar.store.index import Index
 from sidecar.store.limits import NEVER, Limits, Reason, Refusals, milliseconds
 from sidecar.store.live import SET, Catalogue, Child, Source, identities
+from sidecar.store.percentiles import Percentiles
 from sidecar.store.series import Series
 
 
@@ -31,6 +34,8 @@ class Store:
         self._limits = limits or Limits()
         self._index = Index()
         self._catalogue = Catalogue()
+        self._claims = Claims()
+        self._percentiles = Percentiles()
         self._sources: dict[str, Source] = {}
         self._refusals = Refusals()
         self._ended: OrderedDict[Series, None] = OrderedDict()  # remembered but not live, the earliest end first
@@ -51,18 +56,24 @@ class Store:
 
     def append(self, batch: Batch, /) -> None:
         """Take in what a source found out."""
+        self.take(batch)
+
+    def take(self, batch: Batch, /) -> Sequence[tuple[int, Reason]]:
+        """Take in what a source found out; which of the updates were refused, and why."""
         at = milliseconds(batch.at)
         if at is None:
             self._refusals.count(batch.source, Reason.TIME, max(1, len(batch.updates)))
-            return
+            return [(number, Reason.TIME) for number in range(len(batch.updates))]
         source = self._sources.get(batch.source)
         if source is None:
             source = self._sources[batch.source] = Source(batch.source, at)
         source.batches += 1
-        for update in batch.updates:
+        refused = []
+        for number, update in enumerate(batch.updates):
             reason = self._apply(source, update, at)
             if reason is not None:
                 self._refusals.count(source.name, reason)
+                refused.append((number, reason))
         if batch.whole:
             for child in [child for child in source.gauges if child.named != source.batches]:
                 self._end(child, at)
@@ -70,6 +81,19 @@ class Store:
             late = sum(not series.write(at, series.value) for series in source.series())
             if late:
                 self._refusals.count(source.name, Reason.OUT_OF_ORDER, late)
+        return refused
+
+    def refuse(self, source: str, reason: Reason, samples: int = 1) -> None:
+        """Count samples that *source* had and that never came here."""
+        self._refusals.count(source, reason, samples)
+
+    def bound(self, kind: str, claim: Claim, at: float) -> None:
+        """From now on, sources of that *kind* have no more than *claim* says; what is reserved now ends at *at*."""
+        self._claims.bound(kind, claim)
+        ms = milliseconds(at)
+        for source in self._sources.values():
+            for child in [child for child in source.children if not self._claims.allows(child)]:
+                self._end(child, NEVER if ms is None else ms)
 
     def end(self, source: str, at: float) -> None:
         """*source* is gone, and its series with it."""
@@ -95,6 +119,7 @@ class Store:
         ms = milliseconds(at)
         if ms is None:
             raise ValueError(f"got a tick at {at!r}, expected seconds since the epoch")
+        self.append(Batch(percentiles.SOURCE, at, tuple(self._percentiles.updates(ms)), write=False))
         if self._ticking is None:
             self._ticking = [series for source in self._sources.values() for series in source.series()]
         for series in self._ticking:
@@ -116,6 +141,7 @@ class Store:
                 series.clear()
         self._index.forget(list(self._ended))
         self._ended.clear()
+        self._percentiles.clear()
         self._pruned = None
 
     def retain(self, seconds: float) -> None:
@@ -181,6 +207,8 @@ class Store:
             child.series[0].value += value
         else:
             child.observe(value)
+            if update.family.percentiles:
+                self._percentiles.observe(child, value, at)
         return None
 
     def _child(self, source: Source, update: Update, at: int) -> Child | Reason:
@@ -196,11 +224,15 @@ class Store:
         if reason is not None:
             return reason
         wanted = tuple(identities(family, labels))
+        reason = self._claims.refuse(source.name, family, len(wanted))
+        if reason is not None:
+            return reason
         if not self._room(wanted):
             return Reason.LIMIT
         child = Child(source, family, labels, tuple(self._series(identity) for identity in wanted))
         source.children[child] = None
         self._catalogue.add(child)
+        self._claims.count(child)
         self._ticking = None
         if family.kind in SET:
             source.gauges[child] = None
@@ -259,6 +291,7 @@ class Store:
         del child.source.children[child]
         child.source.gauges.pop(child, None)
         self._catalogue.remove(child)
+        self._claims.count(child, -1)
         self._ticking = None
         for series in child.series:
             series.end(at)

@@ -57,6 +57,21 @@ def test_promtool_finds_nothing_to_say():
     assert judged.returncode == 0
 
 
+def test_promtool_finds_nothing_to_say_about_percentiles():
+    """Percentiles and the counts behind them pass Prometheus' linter."""
+    store = full_store(1_700_000_000.0)
+    store.tick(1_700_000_010.0)
+    text = shown(store.live())
+    assert "# TYPE claude_request_duration_seconds_quantile summary" in text
+    assert "claude_request_duration_seconds_window_count{" in text
+
+    judged = subprocess.run(
+        [program("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+
+    assert (judged.stdout + judged.stderr).splitlines() == []
+
+
 @asynccontextmanager
 async def serving(store: Store) -> AsyncIterator[Address]:
     """A public listener on a free port."""
