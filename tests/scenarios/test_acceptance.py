@@ -81,7 +81,7 @@ async def test_a_series_that_vanishes(world: World, policy: str, story: list[tup
 
 async def test_a_series_that_never_was_is_told_where_it_is_asked_for(world: World) -> None:
     """`on_no_data: alert` tells of a subject that never returned anything, once; the others say nothing of it."""
-        for policy, story in (("ok", []), ("keep", []), ("alert", ["opening"])):
+    for policy, story in (("ok", []), ("keep", []), ("alert", ["opening"])):
         await world.start(world.settings(VANISHED.format(policy=policy), database=""))
         await asyncio.sleep(600)
         assert world.story() == story
