@@ -1,11 +1,14 @@
 """How long to wait before trying again."""
 
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 BASE: Final = 1.0
 CAP: Final = 300.0
 LONGEST_ASKED: Final = 3600.0
 """What another end may ask for at most, in seconds: a message that waits for a day is none."""
+_LONGEST_WAIT: Final = 86400.0  # a message that may not be sent for a day is dead by then
 
 
 def exponential(failures: int, *, base: float = BASE, cap: float = CAP) -> float:
@@ -35,3 +38,16 @@ def asked(delay: float, retry_after: float | None, chance: float, *, longest: fl
         return delay
     wanted = min(max(0.0, retry_after), longest)
     return wanted + min(wanted * 0.1, 10.0) * chance
+
+
+def retry_after(text: str, now: float) -> float | None:
+    """Seconds from *now* that a Retry-After header asks for: seconds or an HTTP date; None when it says neither."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:12]), _LONGEST_WAIT)
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    at = when.replace(tzinfo=when.tzinfo or UTC).timestamp()
+    return min(max(0.0, at - now), _LONGEST_WAIT)

@@ -5,14 +5,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Final, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from sidecar.backoff import retry_after
 from sidecar.clock import Clock
 from sidecar.model.durations import Duration
 from sidecar.model.errors import SidecarError
@@ -22,7 +21,6 @@ from sidecar.secrets import MASK, Secret, SecretError, redact
 from sidecar.templating import safe
 from sidecar.templating.messages import Context, Message, bare, compose
 
-_LONGEST_WAIT: Final = 86400.0  # a message that may not be sent for a day is dead by then
 _LARGEST_ANSWER: Final = 16 * 1024
 _QUOTED: Final = 200
 _PATIENCE: Final = 2.0  # seconds for the body of an answer
@@ -168,19 +166,6 @@ async def post(ctx: SendContext, url: str, body: bytes, headers: Mapping[str, st
         retryable=retryable,
         retry_after=retry_after(answered.get("Retry-After", ""), ctx.clock.time()) if retryable else None,
     )
-
-
-def retry_after(text: str, now: float) -> float | None:
-    """Seconds from *now* that a Retry-After header asks for: seconds or an HTTP date; None when it says neither."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:12]), _LONGEST_WAIT)
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    at = when.replace(tzinfo=when.tzinfo or UTC).timestamp()
-    return min(max(0.0, at - now), _LONGEST_WAIT)
 
 
 async def _text(response: ClientResponse) -> str:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sidecar import secrets
-from sidecar.channels import DeliveryError, post, retry_after
+from sidecar.channels import DeliveryError, post
 from sidecar.secrets import Secret
 from tests.channels.receiver import HOST, PATH, URL, Receiver, context
 from tests.channels.stories import NOON, Fixed
@@ -48,28 +48,6 @@ async def test_the_status_says_whether_to_try_again(status, retryable, wire):
     assert (failure.value.retryable, failure.value.maybe) == (retryable, False)
     assert f"{HOST} answered HTTP {status}" in str(failure.value)
     assert len(receiver.heard) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param("7", 7.0, id="seconds"),
-        pytest.param(" 0 ", 0.0, id="at once"),
-        pytest.param("999999999999999999999", 86400.0, id="for ever is a day"),
-        pytest.param("Mon, 05 Jan 2026 12:00:30 GMT", 30.0, id="a date"),
-        pytest.param("Mon, 05 Jan 2026 11:00:00 GMT", 0.0, id="a date that has passed"),
-        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", 86400.0, id="a date far away"),
-        pytest.param("-5", None, id="negative"),
-        pytest.param("1.5", None, id="a fraction"),
-        pytest.param("soon", None, id="words"),
-        pytest.param("٣", None, id="digits of another script"),
-        pytest.param("Mon, 99 Jan 2026 12:00:30 GMT", None, id="a date that is none"),
-        pytest.param("", None, id="nothing"),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(text, expected):
-    """How long the other end asks us to wait, from now; what cannot be read is not asked."""
-    assert retry_after(text, NOON) == expected
 
 
 async def test_the_wait_that_the_other_end_asks_for_is_handed_on(wire):

@@ -110,6 +110,16 @@ def test_a_span_says_what_and_when():
     assert (found.attributes["error.type"], found.status.description) == ("overloaded", "got ***")
 
 
+def test_no_half_of_a_secret_is_left():
+    """A message is cut after its secrets were taken out, so that none is cut in two."""
+    keep = traced()
+    with tracing.span("probe") as span:
+        span.fail("x", "y" * 1020 + SECRET)
+
+    (found,) = keep.take()
+    assert found.status.description == "y" * 1020 + "***"
+
+
 def test_spans_inside_of_spans():
     """A span inside another belongs to it, and logs can name the one under way."""
     keep = traced()

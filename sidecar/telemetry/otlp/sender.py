@@ -4,7 +4,6 @@ import asyncio
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Final, Protocol
 
 import structlog
@@ -110,28 +109,21 @@ class Sender:
                 asyncio.timeout(self._destination.timeout),
                 self._outbound.request("POST", self._destination.url, headers=headers, body=body) as response,
             ):
-                status, retry_after = response.status, response.headers.get("Retry-After", "")
+                status, asked = response.status, response.headers.get("Retry-After", "")
                 content = await read_limited(response, _LONGEST_ANSWER)
         except TimeoutError:
             return _Answer("timeout", f"no answer within {self._destination.timeout:g} s", again=True)
         except OutboundError as exc:
             return _Answer(exc.error_type, exc.message, again=exc.error_type not in ("bad_request", "too_large"))
         if status in AGAIN:
-            return _Answer("busy", f"HTTP {status}", again=True, retry_after=self._seconds(retry_after))
+            return _Answer(
+                "busy", f"HTTP {status}", again=True, retry_after=backoff.retry_after(asked, self._clock.time())
+            )
         if not 200 <= status < 300:
-            said = content[:_LONGEST_TEXT].decode("utf-8", "replace").strip() if content.isascii() else ""
+            said = _shown(content.decode().strip()) if content.isascii() else ""
             return _Answer("refused", f"HTTP {status}, expected 200{said and f': {said}'}")
         rejected, said = self._parse(content)
         return _Answer("", said, rejected=rejected)
-
-    def _seconds(self, text: str) -> float | None:
-        """A Retry-After header: seconds, or a date."""
-        if text.strip().isdecimal():
-            return float(text)
-        try:
-            return max(0.0, parsedate_to_datetime(text).timestamp() - self._clock.time())
-        except ValueError:
-            return None
 
     def _fails(self, answer: _Answer) -> None:
         facts = {"signal": self._signal, "url": safe_url(self._destination.url), "error": redact(answer.message)}
@@ -147,5 +139,10 @@ class Sender:
             log.info("telemetry.works", signal=self._signal, url=safe_url(self._destination.url))
         if answer.rejected and not self._rejecting:
             self._rejecting = True
-            said = redact(answer.message[:_LONGEST_TEXT])
+            said = _shown(answer.message)
             log.warning("telemetry.rejected", signal=self._signal, items=answer.rejected, error=said)
+
+
+def _shown(text: str) -> str:
+    """What somebody else said, short; cut when the secrets are out, because half of one would not be recognised."""
+    return redact(text)[:_LONGEST_TEXT]

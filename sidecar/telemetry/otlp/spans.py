@@ -167,9 +167,10 @@ class _Span:
         self._span.set_attributes(self._clean(attributes))
 
     def fail(self, error_type: str, message: str = "", /) -> None:
-        found = self._clean({"error.type": error_type, "message": message[:_LONGEST]})
+        found = self._clean({"error.type": error_type or "_OTHER", "message": message})
         self._span.set_attribute("error.type", found["error.type"])
-        self._span.set_status(Status(StatusCode.ERROR, str(found.get("message", "")) or None))
+        # Cut when the secrets are out: half of one would not be recognised.
+        self._span.set_status(Status(StatusCode.ERROR, str(found.get("message", ""))[:_LONGEST] or None))
 
 
 def encode(spans: Sequence[ReadableSpan]) -> bytes:

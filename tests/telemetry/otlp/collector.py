@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 
 class Collector:
-    """Keeps what it was sent; `answers` are given before it takes anything: statuses, with headers."""
+    """Keeps what it was sent. Before it takes anything, it gives its `answers`, each with what it `says`."""
 
     def __init__(self) -> None:
         self.traces: list[ExportTraceServiceRequest] = []
@@ -25,6 +25,7 @@ class Collector:
         self.raw: list[bytes] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.rejects = 0
+        self.says = "no"
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -48,7 +49,7 @@ class Collector:
         body = await self._read(request)
         if self.answers:
             status, headers = self.answers.pop(0)
-            return web.Response(status=status, headers=headers, text="no")
+            return web.Response(status=status, headers=headers, text=self.says)
         self.traces.append(ExportTraceServiceRequest.FromString(body))
         answer = ExportTraceServiceResponse()
         if self.rejects:
@@ -60,7 +61,7 @@ class Collector:
         body = await self._read(request)
         if self.answers:
             status, headers = self.answers.pop(0)
-            return web.Response(status=status, headers=headers, text="no")
+            return web.Response(status=status, headers=headers, text=self.says)
         self.metrics.append(ExportMetricsServiceRequest.FromString(body))
         answer = ExportMetricsServiceResponse()
         if self.rejects:

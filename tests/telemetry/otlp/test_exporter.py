@@ -318,6 +318,19 @@ async def test_credentials_go_along_and_are_not_seen(start, tmp_path):
         assert logs[0]["reason"] == "secret"
 
 
+async def test_what_a_collector_says_is_shown_without_secrets(start):
+    """A collector that repeats our credentials in its refusal does not get them, or half of them, into the log."""
+    destination = Destination(f"{URL}/traces", {"X-Token": Secret(CANARY)})
+    async with start(Export(traces=destination, sample=1.0)) as world:
+        world.collector.answers = [(400, {})]
+        world.collector.says = "x" * 290 + CANARY
+        work()
+        with capture_logs() as logs:
+            await asyncio.sleep(10)
+
+        assert logs[0]["error"].endswith("xx***")
+
+
 async def test_messages_are_not_built_on_the_loop_in_one_piece(start):
     """Between two slices of a long list of values others get their turn."""
     live = [(DEPTH, [(Labels(a=str(n)), 1.0) for n in range(1000)])]
