@@ -9,9 +9,7 @@ from sidecar.model import families
 from sidecar.model.samples import Family, Kind
 from sidecar.rules.model import DEFAULT_INTERVAL
 
-_OURS: Final = ("claude_", "sidecar_", "probe_", "heartbeat_", "ALERTS")
-_PERCENTILES: Final = (families.CLAUDE_DURATION, families.CLAUDE_FIRST_TOKEN)
-"""Histograms of which the daemon keeps percentiles, too."""
+_OURS: Final = ("sidecar_", "probe_", "heartbeat_", "ALERTS")
 CHECKS: Final = ("probe_", "sidecar_check_", "heartbeat_")
 """How the names of series begin that belong to one check, and say so in the label `check`."""
 
@@ -24,7 +22,7 @@ def catalogue() -> dict[str, Kind]:
             continue
         if family.kind is Kind.HISTOGRAM:
             found |= {f"{family.name}{part}": Kind.COUNTER for part in ("_bucket", "_sum", "_count")}
-            if family in _PERCENTILES:
+            if family.percentiles:
                 found |= {f"{family.name}_quantile": Kind.SUMMARY, f"{family.name}_window_count": Kind.GAUGE}
         else:
             found[family.name] = family.kind
