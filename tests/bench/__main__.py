@@ -7,12 +7,13 @@ import platform
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
-from tests.bench import everything, memory, reaction, stack, start
+from tests.bench import checks, everything, memory, reaction, stack, start
 
 MEASURES: dict[str, Callable[[float], Coroutine[None, None, str]]] = {
     "start": lambda share: start.measure(max(3, int(20 * share))),
     "reaction": lambda share: reaction.measure(int(1000 * share)),
     "stack": lambda share: stack.measure(int(100 * share)),
+    "checks": lambda share: checks.measure(300 * share),
     "memory": lambda share: memory.measure(600 * share),
     "everything": lambda share: everything.measure(300 * share),
 }
