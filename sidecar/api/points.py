@@ -43,26 +43,31 @@ async def written(value: Value, at_ms: int, limit: int = 0) -> tuple[bytes, bool
         case Vector():
             chosen = value.elements[:limit] if limit else value.elements
             elements = (f'{{"metric":{_metric(labels)},"value":{_pair(at_ms, each)}}}' for labels, each in chosen)
-            return _result("vector", f"[{await _joined(elements)}]"), len(chosen) < len(value.elements)
+            return _result("vector", await _listed((element, 1) for element in elements)), len(chosen) < len(
+                value.elements
+            )
         case Matrix():
             series = value.series[:limit] if limit else value.series
-            return _result("matrix", f"[{','.join([await _series(each) for each in series])}]"), (
-                len(series) < len(value.series)
-            )
+            text = await _listed((_series(each), len(each.points)) for each in series)
+            return _result("matrix", text), len(series) < len(value.series)
 
 
-async def _series(series: Series) -> str:
-    points = await _joined(_pair(at_ms, value) for at_ms, value in series.points)
+def _series(series: Series) -> str:
+    points = ",".join([_pair(at_ms, value) for at_ms, value in series.points])
     return f'{{"metric":{_metric(series.labels)},"values":[{points}]}}'
 
 
-async def _joined(parts: Iterable[str]) -> str:
+async def _listed(parts: Iterable[tuple[str, int]]) -> str:
+    """*parts*, each with how many points it has, as a list."""
     found: list[str] = []
-    for part in parts:
+    since = 0
+    for part, n in parts:
         found.append(part)
-        if len(found) % _MANY == 0:
+        since += n
+        if since >= _MANY:
+            since = 0
             await asyncio.sleep(0)
-    return ",".join(found)
+    return f"[{','.join(found)}]"
 
 
 def _result(kind: str, result: str) -> bytes:
