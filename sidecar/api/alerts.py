@@ -1,7 +1,7 @@
 """Alerts as Prometheus' API has them, and beside that what each channel was told and what comes next."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from aiohttp import web
 from pydantic import Field
@@ -11,8 +11,12 @@ from sidecar.api import wording
 from sidecar.api.endpoint import AskedAsPrometheus, Part, get
 from sidecar.api.moments import Stamp, iso
 from sidecar.api.points import number
+from sidecar.claude.errors import ErrorType, Fault
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
+from sidecar.model.checks import ProbeResult
 from sidecar.rules.compiled import Alerting
+
+_NETWORK: Final = frozenset({ErrorType.DNS, ErrorType.CONNECT, ErrorType.TLS, ErrorType.RESET})
 
 
 class Telling(Protocol):
@@ -25,6 +29,10 @@ class Telling(Protocol):
 
     def evidence_of(self, alert: Alert, /) -> str:
         """What speaks for the alert: one line, safe to show to anybody."""
+        ...
+
+    def failure_of(self, alert: Alert, /) -> ProbeResult | None:
+        """The failed probe that speaks for it, if one does."""
         ...
 
 
@@ -73,7 +81,8 @@ class ShownAlert(Part):
     condition: str = Field(description="The rule's comparison in words.")
     samples: float | None = Field(description="Observations behind the value.")
     evidence: str = Field(description="What the failed probe said.")
-    next_step: str = Field(description="What to do about it, as the rule says.")
+    verdict: str = Field(description="Whose it is to mend, as far as the failed probe tells; else empty.")
+    next_step: str = Field(description="What to do about it, as the rule or the failed probe says.")
     runbook: str
     channels: list[ToldChannel]
     next: list[NextStep]
@@ -88,7 +97,8 @@ class Alerts(Part):
 def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:
     """*alert* with what was told about it."""
     records = telling.book.records(alert.fingerprint)
-    dues = telling.book.dues()
+    dues, failure = telling.book.dues(), telling.failure_of(alert)
+    advice = str(failure.notes.get("next_step", "")) if failure else ""
     return ShownAlert(
         labels=dict(alert.labels),
         annotations=dict(alert.annotations),
@@ -107,7 +117,8 @@ def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:
         condition=alert.condition,
         samples=alert.samples,
         evidence=telling.evidence_of(alert),
-        next_step=alert.annotations.text("next_step"),
+        verdict=verdict(failure),
+        next_step=alert.annotations.text("next_step") or advice,
         runbook=alert.annotations.text("runbook_url"),
         channels=[
             ToldChannel(
@@ -122,6 +133,14 @@ def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:
         ],
         next=next_steps(alert, telling),
     )
+
+
+def verdict(failure: ProbeResult | None) -> str:
+    """Whose it is to mend: our_request, our_key, our_account, gateway, network or provider; empty if that is open."""
+    if failure is None:
+        return ""
+    fault = failure.notes.get("fault")
+    return str(fault or (Fault.NETWORK if failure.error_type in _NETWORK else ""))
 
 
 def next_steps(alert: Alert, telling: Telling) -> list[NextStep]:

@@ -12,7 +12,7 @@ from sidecar.clock import SystemClock
 from sidecar.config import Config
 from sidecar.db import Database
 from sidecar.model.alerts import Alert, RuleKey
-from sidecar.model.checks import CheckState
+from sidecar.model.checks import CheckState, ProbeResult
 from sidecar.model.matchers import Matcher, MatchOp
 from sidecar.model.samples import SeriesData
 from sidecar.promql import Querier
@@ -86,6 +86,11 @@ class View:
     def evidence_of(self, alert: Alert, /) -> str:
         """What speaks for *alert*."""
         return self._daemon.evidence_of(alert)
+
+    def failure_of(self, alert: Alert, /) -> ProbeResult | None:
+        """The failed probe that speaks for *alert*, if one does."""
+        state = self.states().get(alert.labels.text("check"))
+        return state.last_failure if state and self.evidence_of(alert) else None
 
     def states(self) -> Mapping[str, CheckState]:
         """Each check's state, by name."""

@@ -23,6 +23,7 @@ _NAMED: Final = re.compile(r"([A-Za-z_:][\w:]*)?\{(.*)\}", re.DOTALL)
 _ALERTS: Final = 5
 """How many alerts are explained at once; of more, the names."""
 _ELEMENTS: Final = 10
+_REMEMBERED: Final = 3600.0  # seconds for which the daemon surely keeps samples
 
 Known = Mapping[str, Any]
 
@@ -201,7 +202,8 @@ def _explained(story: Known, found: Known) -> Iterator[str]:
         value = f", value {screen.brief(alert['value'])}" + (f" {alert['condition']}" if alert["condition"] else "")
         samples = f", of {alert['samples']:.0f} samples" if alert["samples"] is not None else ""
         yield f"  now: {state}{value if alert['state'] != 'ended' else ''}{samples}"
-        for word, text in (("evidence", alert["evidence"]), ("next step", alert["next_step"])):
+        verdict = alert["verdict"].replace("_", " ")
+        for word, text in (("evidence", alert["evidence"]), ("verdict", verdict), ("next step", alert["next_step"])):
             if text:
                 yield f"  {word}: {screen.plain(text)}"
     else:
@@ -231,6 +233,8 @@ def _judged(rule: Known, found: Known) -> Iterator[str]:
         yield f"  {when}: {screen.plain(values['expr'], 200)}{threshold}"
         if values["error"]:
             yield f"    {screen.plain(values['error'])}"
+        elif not values["result"] and time.time() - found["at"] > _REMEMBERED:
+            yield "    not known any more: samples are remembered for about an hour"
         elif not values["result"]:
             yield f"    no data: no series has a value {when}, so there is nothing to compare"
         else:

@@ -121,7 +121,8 @@ def _alert(alert: Known, now: float) -> Iterator[str]:
             )
         ]
     )
-    for text in (alert["annotations"].get("summary", ""), alert["evidence"]):
+    blame = f" ({alert['verdict'].replace('_', ' ')})" if alert["verdict"] else ""
+    for text in (alert["annotations"].get("summary", ""), alert["evidence"] and alert["evidence"] + blame):
         if text:
             yield screen.cut(f"    {screen.plain(text)}", screen.width())
     if alert["next_step"]:

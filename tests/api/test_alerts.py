@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+from aiohttp import web
+
 RULES = """
 groups:
   - name: down
@@ -42,11 +44,36 @@ async def test_alerts_as_prometheus_has_them(world, api):
     assert alert["next_step"] == "look at the gateway"
     assert alert["runbook"] == "https://runbooks.example/down"
     assert "503" in alert["evidence"]
+    assert alert["verdict"] == ""
     assert alert["text"].startswith("firing for ")
     [channel] = alert["channels"]
     assert (channel["channel"], channel["open"], channel["reason"]) == ("hook", True, "told")
     assert [step["what"] for step in alert["next"]] == ["reminder"]
     assert alert["next"][0]["at"] == channel["due"]
+
+
+async def test_an_alert_says_whose_it_is_to_mend(world, api):
+    """What the failed probe found out says whether it is our key, our network, the gateway or the provider."""
+
+    async def refused(_: web.Request) -> web.Response:
+        error = {"type": "authentication_error", "message": "invalid x-api-key"}
+        return web.json_response({"type": "error", "error": error}, status=401)
+
+    claude = web.Application()
+    claude.router.add_get("/v1/models", refused)
+    world.wire.serve("claude", claude)
+    ask = {"type": "claude.models", "name": "key", "base_url": "http://claude", "api_key": "sk-planted-in-the-test"}
+    away = {"type": "http", "name": "away", "url": "http://nobody.example/"}
+    rules = "groups: [{name: g, rules: [{alert: Down, expr: sidecar_check_up == 0}]}]"
+    await world.start(world.settings(rules, checks=[ask, away]))
+    await asyncio.sleep(60.3)
+
+    alerts = {alert["labels"]["check"]: alert for alert in (await api.get("/api/v1/alerts")).data["alerts"]}
+
+    assert alerts["key"]["verdict"] == "our_key"
+    assert "key" in alerts["key"]["next_step"]
+    assert alerts["away"]["verdict"] == "network"
+    assert "sk-planted" not in json.dumps(alerts)
 
 
 async def test_a_pending_alert_says_when_it_fires(world, api):

@@ -156,6 +156,7 @@ def test_explain_the_past(ask):
 
     assert said.code == 0
     assert "nothing yet" in said.out
+    assert "not known any more" in ask("explain", "TargetDown", "--at", "3h").out
     assert "no data: no series has a value then" in said.out
 
 
