@@ -31,6 +31,7 @@ PROBE_CERT_EXPIRY = _gauge("probe_ssl_earliest_cert_expiry", "When the earliest 
 PROBE_VALUE = _gauge(
     "probe_value", "What the last probe read from its peer, by name: a queue's length, a query's result."
 )
+SCRAPE_SAMPLES = _gauge("scrape_samples_scraped", "Samples that the last probe of a scrape check took.")
 PROBE_FAILURES = _counter("probe_failures_total", "Failed probes, by error_type.")
 CHECK_UP = _gauge("sidecar_check_up", "State of a check: 1 up, 0 down, absent while unknown.")
 CHECK_DOWN_REASON = _gauge(
