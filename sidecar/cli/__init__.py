@@ -17,7 +17,7 @@ COMMANDS = {
     "diagnose": "Try from here what the daemon will need: names, TLS, keys, clock, disk.",
     "check": "Probe once, print what happened, exit 1 if a check failed.",
     "config": "Check, show or describe the configuration.",
-    "rules": "Check and test rule files.",
+    "rules": "Check, test, list, show, export and import rule files.",
     "notify": "Send a real test message.",
     "demo": "An incident in about a minute, with no key and no network.",
     "simulator": "A Claude API that misbehaves on request.",

@@ -80,7 +80,7 @@ class LogSettings(_Part):
 class RulesEntry(_Part):
     """Rules to evaluate: a shipped pack by name or a file by path, with what is different here."""
 
-    pack: str = Field("", description="Name of a shipped pack: availability, errors, latency, sidecar.")
+    pack: str = Field("", description="Name of a shipped pack; `sidecar rules --help` names all.")
     file: str = Field("", description="Path or glob of a rule file, from the configuration's folder.")
     override: dict[str, Override] = Field(default_factory=dict, description="Per rule: what is different here.")
 

@@ -93,6 +93,7 @@ def test_what_lint_finds(code, expr, fields):
         pytest.param("count(sidecar_check_up == 0) > 3", {}, id="checks counted"),
         pytest.param("absent(x)", {}, id="a bare name absent"),
         pytest.param('absent(x{a="b", c=~".+"})', {}, id="absent with a name"),
+        pytest.param('absent(x{a="b"} == 1)', {}, id="absent by a value"),
         pytest.param("(x > bool 1) == 1", {}, id="bool inside"),
         pytest.param("x > 1 and on () (y > bool 1) == 1", {}, id="a condition on the right"),
         pytest.param("x > 1 or y > 1", {}, id="or of labels nobody knows"),

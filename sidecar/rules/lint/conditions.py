@@ -12,7 +12,7 @@ from sidecar.promql.value import Kind
 from sidecar.rules.compiled import Alerting
 from sidecar.rules.lint.finding import Finding, finding
 from sidecar.rules.lint.outlook import CHECKS, Outlook
-from sidecar.rules.lint.shape import asked_for, shape
+from sidecar.rules.lint.shape import shape
 
 _EXISTENCE: Final = ("ALERTS", "sidecar_check_down_reason")
 """Series that are there only while something is wrong: to be there is their condition."""
@@ -101,14 +101,13 @@ def _is_constant(expr: ast.Expr) -> bool:
 def _absent(rule: Alerting, call: ast.Call) -> Iterator[Finding]:
     selectors = [node for node in ast.walk(call) if isinstance(node, ast.Selector)]
     named = [m for selector in selectors for m in selector.matchers if m.name != ast.NAME]
-    if named and not asked_for(call.args[0]):
-        others = ", ".join(f"{matcher.name}{matcher.op}…" for matcher in named if matcher.op is not MatchOp.EQ)
+    if named and not any(matcher.op is MatchOp.EQ for matcher in named):
+        others = ", ".join(f"{matcher.name}{matcher.op}…" for matcher in named)
         yield finding(
             rule,
             "absent-without-labels",
-            f"takes {call.name}() of a selector that asks by {others or 'an aggregation'}: "
-            "the alert has no labels that say what is absent",
-            "ask with `=`, in one rule for each that must be there, or say it in `labels:`",
+            f"takes {call.name}() of a selector that asks by {others}: the alert does not say what is absent",
+            "ask with `=`, in one rule for each that must be there",
         )
 
 

@@ -69,7 +69,7 @@ def _joined(expr: ast.Binary) -> Shape:
 def _called(expr: ast.Call) -> Shape:
     match expr.name:
         case "absent" | "absent_over_time":
-            return frozenset(asked_for(expr.args[0]))
+            return frozenset(_asked_for(expr.args[0]))
         case "histogram_quantile":
             inner = shape(expr.args[1])
             return None if inner is None else inner - {"le"}
@@ -82,7 +82,7 @@ def _called(expr: ast.Call) -> Shape:
     return shape(vectors[0]) if vectors else frozenset()
 
 
-def asked_for(expr: ast.Expr) -> dict[str, str]:
+def _asked_for(expr: ast.Expr) -> dict[str, str]:
     """The labels that absent() of *expr* gives its element: those of matchers with `=`, each asked for once."""
     while isinstance(expr, ast.Range | ast.Subquery):
         expr = expr.selector if isinstance(expr, ast.Range) else expr.expr
