@@ -4,16 +4,22 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from sidecar import config
 from sidecar.checks import Check
 from sidecar.clock import SystemClock
-from sidecar.model.checks import ProbeResult
+from sidecar.model.checks import ProbeResult, Verdict
 from sidecar.outbound import Outbound
 from sidecar.services import probing
+
+_WORDS: Final = {
+    Verdict.SUCCESS: click.style("ok     ", fg="green"),
+    Verdict.FAILURE: click.style("FAILED ", fg="red", bold=True),
+    Verdict.UNKNOWN: click.style("unknown", fg="yellow"),
+}
 
 
 @click.command(epilog="Example: sidecar check sidecar.yml claude gateway")
@@ -21,7 +27,7 @@ from sidecar.services import probing
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per check, for machines.")
 def check(file: Path, names: Sequence[str], *, as_json: bool) -> None:
-    """Probe every check in FILE once, or those with NAMES; exit 1 if one failed.
+    """Probe every check in FILE once, or those with NAMES, at any hour; exit 1 if one failed.
 
     Paid checks are paid for: each is one real request.
     """
@@ -46,7 +52,7 @@ async def _probe(checks: Sequence[Check], *, as_json: bool) -> int:
         ctx = probing.Recording(clock, outbound)
         result = await probing.probe_once(check, ctx)
         click.echo(json.dumps(_fields(check, result)) if as_json else _line(check, result, width))
-        return result.ok
+        return result.verdict is not Verdict.FAILURE
 
     try:
         return [*await asyncio.gather(*map(probe, checks))].count(False)
@@ -56,12 +62,13 @@ async def _probe(checks: Sequence[Check], *, as_json: bool) -> int:
 
 def _line(check: Check, result: ProbeResult, width: int) -> str:
     notes = "  ".join(f"{name}={value}" for name, value in result.notes.items())
-    verdict = click.style("ok    ", fg="green") if result.ok else click.style("FAILED", fg="red", bold=True)
-    first = f"{verdict} {check.name:{width}}  {result.duration * 1000:7.0f} ms  {check.target}"
+    first = f"{_WORDS[result.verdict]} {check.name:{width}}  {result.duration * 1000:7.0f} ms  {check.target}"
     if result.ok:
         return f"{first}  {notes}".rstrip()
-    indent = " " * (width + 8)
-    return f"{first}\n{indent}{result.error_type}: {result.message}" + (f"\n{indent}{notes}" if notes else "")
+    indent = " " * (width + 9)
+    return f"{first}\n{indent}{result.error_type or result.reason}: {result.message}" + (
+        f"\n{indent}{notes}" if notes else ""
+    )
 
 
 def _fields(check: Check, result: ProbeResult) -> dict[str, Any]:
@@ -70,8 +77,10 @@ def _fields(check: Check, result: ProbeResult) -> dict[str, Any]:
         "type": check.type,
         "target": check.target,
         "ok": result.ok,
+        "verdict": result.verdict,
         "seconds": round(result.duration, 6),
         "error_type": result.error_type,
+        "reason": result.reason,
         "message": result.message,
         "notes": dict(result.notes),
     }

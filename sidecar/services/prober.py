@@ -95,7 +95,7 @@ class Prober:
         self._offline = offline
         self._timetable = Timetable(clock, timezone, due=self._due, soon=self._soon, hours=self._regulate)
         self._watched = {check.name: self._watch(check) for check in checks}
-        self._leaving: set[asyncio.Task[None]] = set()  # probes of checks that are gone
+        self._leaving: dict[asyncio.Task[None], Watched] = {}  # running probes that nobody wants to hear of
         self._delay = 0.0  # the longest since the last report, in seconds
         self._broken: asyncio.Future[None] | None = None  # done when an error of ours ends us
 
@@ -175,12 +175,14 @@ class Prober:
             self._watched[check.name] = new
             if old is not None:
                 self._leave(old)
-                self._succeed(old, new)
+                self._inherit(old, new)
                 if probing.labels(old.check, self._pod) != probing.labels(check, self._pod):
                     relabelled.append(check.name)
         gone = [watched for name, watched in before.items() if name not in self._watched]
         for watched in gone:
             self._leave(watched)
+        for watched in fresh:
+            watched.before = tuple(task for task, old in self._leaving.items() if old.name == watched.name)
         self._timetable.begin(fresh, self._spread())
         return Replaced(
             added=tuple(watched.name for watched in fresh if watched.name not in before),
@@ -200,12 +202,11 @@ class Prober:
         watched.dropped = True
         self._timetable.forget(watched)
         if watched.running is not None:
-            self._leaving.add(watched.running)
-            watched.running.add_done_callback(self._leaving.discard)
+            self._leaving[watched.running] = watched
+            watched.running.add_done_callback(self._leaving.pop)
 
-    def _succeed(self, old: Watched, new: Watched) -> None:
-        """Let *new* begin where *old* was."""
-        new.before, new.patience = old.running, old.check.timeout + GRACE
+    def _inherit(self, old: Watched, new: Watched) -> None:
+        """Let *new* know what was found out about *old*, or take it back."""
         if is_same(old.check, new.check) and not old.closed and not new.closed:
             new.state, new.told = old.state, old.told
             new.expires = self._expiry(new) if old.told else None
@@ -274,10 +275,12 @@ class Prober:
 
     async def _probe(self, watched: Watched) -> None:
         check = watched.check
-        if watched.before is not None:
+        before = [task for task in watched.before if task in self._leaving]
+        if before:
             # Bounded: a plug-in that does not let itself be cancelled must not hold its successor.
-            await asyncio.wait([watched.before], timeout=watched.patience)
-            watched.before = None
+            patience = max(self._leaving[task].check.timeout for task in before) + GRACE
+            await asyncio.wait(before, timeout=patience)
+        watched.before = ()
         asked_at = self._clock.monotonic()
         async with self._slots.one():
             if watched.dropped:

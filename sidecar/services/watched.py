@@ -20,8 +20,7 @@ class Watched:
     planned: bool = False  # whether the running probe was started by the schedule
     late: float = 0.0  # seconds by which the running probe's turn came late
     began_at: float | None = None  # when the running probe got a free slot
-    before: "asyncio.Task[None] | None" = None  # a probe of the check that this one replaces
-    patience: float = 0.0  # how long it is waited for, in seconds
+    before: "tuple[asyncio.Task[None], ...]" = ()  # probes of checks of its name that this one replaces
     dropped: bool = False  # whether nobody wants to hear of it any more
 
     @property

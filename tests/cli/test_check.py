@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from sidecar.checks import CheckUnknown, ProbeContext
+from sidecar.checks.http import HttpCheck
+
 CONFIG = """
 checks:
   - {type: http, name: one, url: "http://127.0.0.1:1/secret-less", timeout: 5s}
@@ -43,3 +46,20 @@ def test_unknown_name(sidecar, file):
 
     assert said.code == 2
     assert "no check 'three'; known: one, two" in said.err
+
+
+def test_no_verdict_is_no_failure(sidecar, file, monkeypatch):
+    """A probe that comes to no verdict says why, and fails nothing."""
+
+    async def wait(_check: HttpCheck, _ctx: ProbeContext) -> None:
+        raise CheckUnknown("waiting", "no call came yet")
+
+    monkeypatch.setattr(HttpCheck, "probe", wait)
+
+    said = sidecar("check", file, "two")
+
+    assert said.code == 0
+    assert said.out.startswith("unknown two")
+    assert "waiting: no call came yet" in said.out
+    fields = json.loads(sidecar("check", file, "two", "--json").out)
+    assert (fields["ok"], fields["verdict"], fields["reason"]) == (False, "unknown", "waiting")
