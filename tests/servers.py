@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.certificates import Certificate
 from tests.integration.harness import free_port
 from tests.programs import program
 
@@ -77,7 +78,8 @@ def owner(folder: Path) -> str | None:
 def redis_server(folder: Path, *options: str) -> Iterator[int]:
     """A Redis without persistence; yields its port."""
     port = free_port()
-    command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    where = ("--tls-port", str(port), "--port", "0") if "--tls-cert-file" in options else ("--port", str(port))
+    command = [program("redis-server"), *where, "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     with running([*command, *options], folder / "redis.log", lambda: listens(port)):
         yield port
 
@@ -111,6 +113,14 @@ def postgres_server(folder: Path, *, password: str, settings: Sequence[str] = ()
     with running(command, log, ready, user=user) as process:
         yield port
         process.send_signal(2)  # SIGINT: at once, without waiting for who is connected
+
+
+def with_tls(certificate: Certificate) -> list[str]:
+    """Settings of a PostgreSQL that shows *certificate*, whose key only its own user may read."""
+    if os.geteuid() == 0:
+        user = pwd.getpwnam("nobody")
+        os.chown(certificate.key_file, user.pw_uid, user.pw_gid)
+    return ["ssl=on", f"ssl_cert_file={certificate.file}", f"ssl_key_file={certificate.key_file}"]
 
 
 @contextmanager

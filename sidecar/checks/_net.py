@@ -94,6 +94,7 @@ class Stream:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    plain: asyncio.StreamWriter | None = None  # beneath TLS; a writer that nobody keeps closes the connection
 
     @property
     def tls(self) -> ssl.SSLObject | None:
@@ -147,6 +148,7 @@ async def dial(
     try:
         if tls:
             await start_tls(ctx, stream, address, most=most)
+            record_expiry(ctx, stream)
         yield stream
     finally:
         # Not a polite end: it would wait for a peer that may never answer.
@@ -177,7 +179,12 @@ async def start_tls(
     if transport is None:  # the peer hung up while it was being set up
         raise CheckFailed("tls", f"{where} hung up in the middle of the TLS handshake")
     protocol.connection_made(transport)
+    stream.plain = stream.writer
     stream.reader, stream.writer = reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+def record_expiry(ctx: ProbeContext, stream: Stream) -> None:
+    """When the peer's certificate expires, which TLS has accepted."""
     shown = stream.tls.getpeercert() if stream.tls else None
     ends = shown.get("notAfter") if shown else None
     if isinstance(ends, str):

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._http import quoted, reveal
-from sidecar.checks._net import Address, Stream, dial, server_url, start_tls, translated, url_address
+from sidecar.checks._net import Address, Stream, dial, record_expiry, server_url, start_tls, translated, url_address
 from sidecar.checks._values import Bounds, ValueName, report
 from sidecar.secrets import Secret
 
@@ -142,6 +142,7 @@ class NatsCheck(Check):
             raise CheckFailed("tls", f"{self._at} offers no TLS, expected it")
         if wanted or info.get("tls_required"):
             await start_tls(ctx, stream, self._at)
+            record_expiry(ctx, stream)
 
 
 class _Server:

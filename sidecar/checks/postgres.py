@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._http import quoted, reveal
-from sidecar.checks._net import Address, Stream, closing, dial, start_tls, translated, trust
+from sidecar.checks._net import Address, Stream, closing, dial, record_expiry, start_tls, translated, trust
 from sidecar.checks._values import Bounds, ValueName, report
 from sidecar.secrets import Secret
 
@@ -218,6 +218,7 @@ async def _encrypt(ctx: ProbeContext, stream: Stream, place: _Place) -> None:
         if place.sslmode == "verify-ca":
             context.check_hostname = False
         await start_tls(ctx, stream, place.address, context=context)
+        record_expiry(ctx, stream)
     elif answer == b"":
         raise CheckFailed("reset", f"{place.address} hung up when it was asked for TLS")
     elif answer != b"N":

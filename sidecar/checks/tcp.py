@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._http import quoted, reveal
-from sidecar.checks._net import Address, HostPort, Stream, TooMuchError, dial, start_tls, translated
+from sidecar.checks._net import Address, HostPort, Stream, TooMuchError, dial, record_expiry, start_tls, translated
 from sidecar.checks._patterns import Pattern, compiled
 from sidecar.model.families import PROBE_VALUE
 from sidecar.secrets import Secret
@@ -70,6 +70,7 @@ class TcpCheck(Check):
                     if step.starttls:
                         talk.forget()
                         await start_tls(ctx, stream, at, most=self.max_bytes)
+                        record_expiry(ctx, stream)
                     elif step.expect is not None:
                         await talk.expect(number, step.expect)
                     else:
