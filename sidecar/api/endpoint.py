@@ -81,7 +81,8 @@ class Operation:
     body: Body | None = None
     statuses: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     """Answers with another status than 200: those of 300 and more are problems, the others have the same type."""
-    problems: bool = True  # errors are told as `Problem`
+    also: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Bad news with the same type of answer."""
 
 
 Function = Callable[[Q], Awaitable[Any]]

@@ -1,13 +1,16 @@
 """Health: of what is watched, and of the watcher."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import Field
 
+from sidecar.api.endpoint import Operation, Part, described
+from sidecar.api.moments import Stamp, iso
 from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
 from sidecar.model.families import HEALTH_STATUS
 from sidecar.model.samples import Batch, Update
@@ -34,6 +37,8 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
     CRITICAL = "critical"
 
+
+Word = Literal["ready", "not ready", "alive", "stuck"]
 
 _VALUES: Final = {Status.HEALTHY: 1.0, Status.DEGRADED: 0.5, Status.CRITICAL: 0.0}
 _GOOD: Final = frozenset({Status.HEALTHY, Status.DEGRADED})
@@ -93,36 +98,78 @@ def batch(found: Health) -> Batch:
     return Batch("health", found.at, updates)
 
 
+class CheckHealth(Part):
+    """One check in `/health`."""
+
+    name: str
+    type: str
+    target: str
+    critical: bool
+    state: CheckStatus
+    since: Stamp | None
+    last_probe: Stamp | None
+    message: str = Field(description="Of the failure that speaks against it.")
+    error_type: str
+
+
+class ConfigurationHealth(Part):
+    """What runs, and whether it is what the files say."""
+
+    ok: bool
+    loaded: Stamp
+    last_good: bool = Field(description="Whether the last good configuration runs, because the files are broken.")
+    problem: str
+    needs_restart: list[str] = Field(description="Settings that are other in the files, and wait for a restart.")
+
+
+class HealthDocument(Part):
+    """What `/health` answers."""
+
+    status: Status
+    critical_failures: list[str]
+    checks: list[CheckHealth]
+    configuration: ConfigurationHealth
+    timestamp: Stamp
+
+
+class Turning(Part):
+    """Whether the daemon does its work."""
+
+    status: Word
+    problems: list[str] = Field(description="What is missing, in words.")
+
+
 def document(found: Health, configuration: Configuration) -> dict[str, Any]:
     """What `/health` answers."""
-    return {
-        "status": found.status,
-        "critical_failures": list(found.critical_failures),
-        "checks": [_check(check) for check in found.checks],
-        "configuration": {
-            "ok": not configuration.problem,
-            "loaded": _iso(configuration.loaded_at),
-            "last_good": configuration.last_good,
-            "problem": configuration.problem,
-            "needs_restart": list(configuration.needs_restart),
-        },
-        "timestamp": _iso(found.at),
-    }
+    answer = HealthDocument(
+        status=found.status,
+        critical_failures=list(found.critical_failures),
+        checks=[_check(check) for check in found.checks],
+        configuration=ConfigurationHealth(
+            ok=not configuration.problem,
+            loaded=iso(configuration.loaded_at) or "",
+            last_good=configuration.last_good,
+            problem=configuration.problem,
+            needs_restart=list(configuration.needs_restart),
+        ),
+        timestamp=iso(found.at) or "",
+    )
+    return answer.model_dump(mode="json")
 
 
-def _check(check: CheckView) -> dict[str, Any]:
+def _check(check: CheckView) -> CheckHealth:
     last, evidence = check.state.last, check.evidence
-    return {
-        "name": check.name,
-        "type": check.type,
-        "target": check.target,
-        "critical": check.critical,
-        "state": check.status,
-        "since": _iso(check.state.since),
-        "last_probe": _iso(last.at) if last else None,
-        "message": evidence.message if evidence else "",
-        "error_type": evidence.error_type if evidence else "",
-    }
+    return CheckHealth(
+        name=check.name,
+        type=check.type,
+        target=check.target,
+        critical=check.critical,
+        state=check.status,
+        since=iso(check.state.since),
+        last_probe=iso(last.at) if last else None,
+        message=evidence.message if evidence else "",
+        error_type=evidence.error_type if evidence else "",
+    )
 
 
 def routes(
@@ -143,19 +190,17 @@ def routes(
     async def liveness(_: web.Request) -> web.Response:
         return _verdict("alive", "stuck", alive())
 
+    def told(path: str, handler: Handler, summary: str, answers: type[Part]) -> web.RouteDef:
+        same = Operation(summary, answers, enveloped=False, also={503: "The same, when it is bad news."})
+        return described(web.get(path, handler), same)
+
     return [
-        web.get("/health", overall),
-        web.get("/health/ready", readiness),
-        web.get("/health/live", liveness),
+        told("/health", overall, "The health of what is watched.", HealthDocument),
+        told("/health/ready", readiness, "Whether the daemon does its work.", Turning),
+        told("/health/live", liveness, "Whether every service still turns.", Turning),
     ]
 
 
-def _verdict(good: str, bad: str, problems: Sequence[str]) -> web.Response:
-    answer: Mapping[str, Any] = {"status": bad if problems else good, "problems": list(problems)}
-    return web.json_response(answer, status=503 if problems else 200)
-
-
-def _iso(at: float | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _verdict(good: Word, bad: Word, problems: Sequence[str]) -> web.Response:
+    answer = Turning(status=bad if problems else good, problems=list(problems))
+    return web.json_response(answer.model_dump(mode="json"), status=503 if problems else 200)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
+from sidecar.api.endpoint import Operation, described
 from sidecar.api.exposition import Exposition, Live, negotiate
 
 
@@ -21,4 +22,5 @@ def routes(live: Callable[[], Live], external: Callable[[], Mapping[str, str]] =
         body = await exposition.text(live(), form)
         return web.Response(body=body, headers={"Content-Type": form.content_type})
 
-    return [web.get("/metrics", metrics)]
+    operation = Operation("Current values as text, for Prometheus.", str, enveloped=False, content_type="text/plain")
+    return [described(web.get("/metrics", metrics), operation)]

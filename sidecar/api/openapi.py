@@ -1,6 +1,7 @@
 """The description of the API: OpenAPI 3.1, made from what the routes declare."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ _INFO: Final = (
     "What the sidecar watches, what it found, and what it told whom. What shares a path with Prometheus' HTTP API "
     "answers in its shape, with fields of ours beside; Grafana and promtool can ask here."
 )
+_VARIABLE: Final = re.compile(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}")
 _METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH")
 
 Key = tuple[Any, JsonSchemaMode]
@@ -28,7 +30,7 @@ def document(routes: Iterable[web.RouteDef], version: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route, operation in found:
         described = _undeclared(route) if operation is None else _operation(route, operation, schemas)
-        paths.setdefault(route.path, {})[route.method.lower()] = described
+        paths.setdefault(_path(route), {})[route.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {
@@ -94,7 +96,7 @@ def _operation(route: web.RouteDef, operation: Operation, schemas: _Schemas) -> 
 
 def _parameters(route: web.RouteDef, operation: Operation, schemas: _Schemas) -> Iterator[dict[str, Any]]:
     for name, schema, required in schemas.parameters(operation.asks):
-        in_path = f"{{{name}}}" in route.path
+        in_path = f"{{{name}}}" in _path(route)
         if operation.form and not in_path:
             continue
         yield {
@@ -125,7 +127,7 @@ def _body(route: web.RouteDef, operation: Operation, schemas: _Schemas) -> dict[
         return {"description": operation.body.description, "required": operation.body.required, "content": content}
     if not operation.form:
         return None
-    found = [each for each in schemas.parameters(operation.asks) if f"{{{each[0]}}}" not in route.path]
+    found = [each for each in schemas.parameters(operation.asks) if f"{{{each[0]}}}" not in _path(route)]
     required = [name for name, _, needed in found if needed]
     form = {"type": "object", "properties": {name: _plain(schema) for name, schema, _ in found}, "required": required}
     return {"required": bool(required), "content": {"application/x-www-form-urlencoded": {"schema": form}}}
@@ -138,6 +140,7 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     for status, text in sorted(operation.statuses.items()):
         told = good if status < 300 or operation.content_type != "application/json" else problem
         found[str(status)] = {"description": text, **told}
+    found |= {str(status): {"description": text, **good} for status, text in operation.also.items()}
     if operation.content_type == "application/json":
         found["default"] = {"description": "Whatever else can be wrong with a request.", **problem}
     return found
@@ -156,7 +159,7 @@ def _enveloped(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _undeclared(route: web.RouteDef) -> dict[str, Any]:
-    names: Sequence[str] = [part[1:-1].partition(":")[0] for part in route.path.split("/") if part.startswith("{")]
+    names = _VARIABLE.findall(route.path)
     found: dict[str, Any] = {"operationId": _id(route)}
     if names:
         found["parameters"] = [
@@ -165,7 +168,12 @@ def _undeclared(route: web.RouteDef) -> dict[str, Any]:
     return {**found, "responses": {"default": {"description": HTTPStatus.OK.phrase}}}
 
 
+def _path(route: web.RouteDef) -> str:
+    """The route's path with the names of its variables, and without what they must look like."""
+    return _VARIABLE.sub(r"{\1}", route.path)
+
+
 def _id(route: web.RouteDef) -> str:
     """A name for programs that are made from the description."""
-    words = [word.strip("{}").replace("-", "_").replace(".", "_") for word in route.path.split("/") if word]
+    words = [word.strip("{}").replace("-", "_").replace(".", "_") for word in _path(route).split("/") if word]
     return "_".join([route.method.lower(), *filter(None, words)]).replace("__", "_")
