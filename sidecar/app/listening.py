@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def listening(
     settings: Settings, routes: Callable[[Callable[[], bool]], Iterable[web.RouteDef]]
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Web]:
     """The listeners, bound for as long as the block lasts: they are the last to go.
 
     *routes* makes what they serve, given a function that says whether they are bound.
@@ -43,7 +43,7 @@ async def listening(
         bound_now = True
         for address in served.addresses:
             log.info("web.listening", address=str(address))
-        yield
+        yield served
     finally:
         bound_now = False
         bound.cancel()

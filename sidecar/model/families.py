@@ -181,6 +181,9 @@ TELEMETRY_FAILURES = _counter(
     "sidecar_telemetry_failures_total", "Failed attempts to send to a collector, by signal and reason."
 )
 
+HTTP_CONNECTIONS = _gauge("sidecar_http_connections", "Connections to the daemon's listeners.")
+HTTP_REFUSED = _counter("sidecar_http_connections_refused_total", "Connections that were refused for being too many.")
+
 # The daemon's process, in the client libraries' words.
 PROCESS_CPU = _counter("process_cpu_seconds_total", "Processor time that the process used, user and system.")
 PROCESS_RESIDENT = _gauge("process_resident_memory_bytes", "Memory of the process that is resident.")

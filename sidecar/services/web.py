@@ -10,6 +10,8 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
+from sidecar.model.families import HTTP_CONNECTIONS, HTTP_REFUSED
+from sidecar.model.samples import Update
 from sidecar.services import addresses, guard
 from sidecar.services.addresses import Address, ListenError
 
@@ -83,9 +85,17 @@ class Web:
         who = guard.own_names(hosts) if token is None and not self._listen.path else None
         key = guard.token_required(token) if token is not None else None
         self._middlewares = [*around, *(ware for ware in (who, guard.same_origin(hosts), key) if ware is not None)]
+        self._managers: list[web.Server] = []
+        self._refused = 0  # connections, since somebody asked
         self.addresses: Sequence[Address] = ()
         """Where it really listens, `listen` first; empty until bound."""
         self.bound = asyncio.Event()
+
+    def updates(self) -> tuple[Update, ...]:
+        """How many are connected, and how many were refused since this was asked last."""
+        refused, self._refused = self._refused, 0
+        connected = sum(len(manager.connections) for manager in self._managers)
+        return Update(HTTP_CONNECTIONS, connected), Update(HTTP_REFUSED, refused)
 
     async def run(self) -> None:
         """Bind both listeners, or raise ListenError with neither bound; serve; on cancellation finish answers.
@@ -128,9 +138,11 @@ class Web:
         stack.push_async_callback(runner.cleanup)
         manager = runner.server
         assert manager is not None
+        self._managers.append(manager)
 
         def connection() -> asyncio.Protocol:
             if len(manager.connections) >= self._max_connections:
+                self._refused += 1
                 return _Refusal()
             return _Connection(manager, loop=loop, **settings)
 

@@ -314,7 +314,7 @@ async def test_a_client_that_does_not_read_is_cut_off(caplog):
 
 
 async def test_too_many_connections_are_refused():
-    """Beyond the limit a connection gets 503 at once, and there is room again when others leave."""
+    """Beyond the limit a connection gets 503 at once and is counted; there is room again when others leave."""
     request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with serving(max_connections=2) as server:
         (address,) = server.addresses
@@ -323,6 +323,10 @@ async def test_too_many_connections_are_refused():
             writer.write(request)
             assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
         assert (await talk(address, request)).startswith(b"HTTP/1.1 503")
+        assert {update.family.name: update.value for update in server.updates()} == {
+            "sidecar_http_connections": 2,
+            "sidecar_http_connections_refused_total": 1,
+        }
         for _, writer in held:
             writer.close()
             await writer.wait_closed()
