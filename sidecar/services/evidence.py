@@ -59,7 +59,7 @@ def answered(headers: Mapping[str, str], body: bytes, updates: Iterable[Update])
     begun = codecs.getincrementaldecoder("utf-8")("replace").decode(body[:KEPT])  # no half of a character at the end
     whole = len(body) < KEPT
     return Evidence(
-        {safe.line(name, 80).lower(): _header(name, text) for name, text in list(headers.items())[:_MOST_HEADERS]},
+        {_shown(name, 80).lower(): _header(name, text) for name, text in list(headers.items())[:_MOST_HEADERS]},
         _block(_masked(redact(begun, cut=not whole))),
         whole,
         {u.labels.text("phase"): u.value for u in updates if u.family is PROBE_PHASE},
@@ -85,7 +85,13 @@ def _header(name: str, text: str) -> str:
     said = redact(text, cut=True)
     if _LINKS.search(name):
         said = _QUERY.sub(lambda found: f"{found[0][0]}{MASK}", said)
-    return safe.line(_masked(said), _LONGEST)
+    return _shown(_masked(said), _LONGEST)
+
+
+def _shown(text: str, limit: int) -> str:
+    """*text* as `safe.line` has it; most of what peers say needs no look at each character."""
+    text = text.strip()
+    return text if len(text) <= limit and text.isascii() and text.isprintable() else safe.line(text, limit)
 
 
 def _masked(text: str) -> str:
@@ -97,7 +103,7 @@ def _masked(text: str) -> str:
 def _block(text: str) -> str:
     """*text* line by line, safe to show; indentation stays."""
     lines = text.replace("\r\n", "\n").rstrip().split("\n")
-    return "\n".join(line[: len(line) - len(line.lstrip(" "))] + safe.line(line, KEPT) for line in lines)
+    return "\n".join(line[: len(line) - len(line.lstrip(" "))] + _shown(line, KEPT) for line in lines)
 
 
 def _probed_before(check: Check, at: float) -> float:
