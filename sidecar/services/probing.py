@@ -1,6 +1,7 @@
 """One probe: bounded, measured, and put into words that the store takes."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from sidecar.telemetry import tracing
 
 log = structlog.get_logger(__name__)
 
+_REASON: Final = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)
 _CRASH: Final = "internal"  # the error_type of a plug-in that crashed
 # What a network that is away does to a probe; whatever else failed has seen its target.
 _NETWORK: Final = frozenset({"dns", "connect", "tls", "reset", "timeout", "stalled", "truncated"})
@@ -116,7 +118,8 @@ async def _probed(check: Check, ctx: Recording, offline: Callable[[], bool]) -> 
     except CheckFailed as exc:
         found = _Found(exc.error_type or _CRASH, exc.message, ours=isinstance(exc.__cause__, SecretError))
     except CheckUnknown as exc:
-        found = _Found("", exc.message, exc.reason or UNKNOWN)
+        # It becomes a label, which a sentence must not.
+        found = _Found("", exc.message, exc.reason if _REASON.fullmatch(exc.reason) else UNKNOWN)
     except TimeoutError:
         found = _Found("timeout", f"got no result, expected one within {show(check.timeout)}")
     except (Exception, SystemExit, asyncio.CancelledError) as exc:

@@ -53,6 +53,19 @@ async def test_no_verdict_is_told_in_a_counter_alone(probing):
     assert desk.changes[-1][2], "whoever evaluates hears of it"
 
 
+@pytest.mark.parametrize("reason", ["", "no call came since 12:03:17", "Waiting", "x" * 41])
+async def test_a_reason_is_a_word(probing, reason):
+    """What is no word of a list becomes no label: each would be another series."""
+
+    async def explain(ctx: ProbeContext) -> None:
+        raise CheckUnknown(reason, "no call came")
+
+    desk = probing(Scripted(name="job", does=explain))
+    await asyncio.sleep(1)
+
+    assert desk.state("job").reason == desk.batches[0].updates[-1].labels["reason"] == "unknown"
+
+
 async def test_who_keeps_saying_unknown_does_not_lapse(probing):
     """Its results do not stay away: they come, at their interval, and say that nothing is known."""
     desk = probing(Scripted(name="job", does=wait))
