@@ -99,7 +99,7 @@ class Settings(BaseSettings):
 
     database: str = Field("", description="Path of the SQLite file; state lives in memory alone when empty.")
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        "UTC", description="Zone in which messages show times, beside UTC."
+        "UTC", description="Zone in which messages show times, beside UTC, and of the calendars of checks."
     )
     external_url: Annotated[str, AfterValidator(_web_url)] = Field(
         "", description="Where people reach this daemon; messages link there."
