@@ -152,6 +152,16 @@ SITUATIONS = [
     ),
     pytest.param(
         {
+            UP: "1x120",
+            'probe_failures_total{check="a", type="claude.messages", target="t", error_type="throttled"}': "0x39 0+1x80",
+            'claude_ratelimit_limit{check="a", type="claude.messages", target="t", family="requests"}': "100x120",
+            'claude_ratelimit_remaining{check="a", type="claude.messages", target="t", family="requests"}': "90x50 1x70",
+        },
+        {"ClaudeThrottled"},
+        id="a rate limit refuses some probes",
+    ),
+    pytest.param(
+        {
             f"sidecar_check_up{{{REDIS}}}": "1x40 0x80",
             f'sidecar_check_down_reason{{{REDIS}, error_type="connect"}}': "_x41 1x80",
             f'probe_failures_total{{{REDIS}, error_type="connect"}}': "0x39 1+1x80",

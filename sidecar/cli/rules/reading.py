@@ -34,7 +34,9 @@ class Found:
 def sources(command: F) -> F:
     """The arguments of commands that take FILEs, packs or a configuration."""
     command = click.option(
-        "--config", type=click.Path(path_type=Path), help="Take the rules of this configuration, with its overrides."
+        "--config",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Take the rules of this configuration, with its overrides.",
     )(command)
     command = click.option("--pack", "packs", multiple=True, metavar="NAME", help="A shipped pack; repeatable.")(
         command
