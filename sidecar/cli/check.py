@@ -10,6 +10,7 @@ import click
 
 from sidecar import config
 from sidecar.checks import Check
+from sidecar.cli import completing
 from sidecar.clock import SystemClock
 from sidecar.model.checks import ProbeResult, Verdict
 from sidecar.outbound import Outbound
@@ -24,7 +25,7 @@ _WORDS: Final = {
 
 @click.command(epilog="Example: sidecar check sidecar.yml claude gateway")
 @click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.checks)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per check, for machines.")
 def check(file: Path, names: Sequence[str], *, as_json: bool) -> None:
     """Probe every check in FILE once, or those with NAMES, at any hour; exit 1 if one failed.

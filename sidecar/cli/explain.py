@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from sidecar.cli import screen
+from sidecar.cli import completing, screen
 from sidecar.cli.client import Client, Refused, connected
 from sidecar.cli.query import series
 from sidecar.cli.times import Time
@@ -51,7 +51,7 @@ class Wanted:
     epilog="Examples: sidecar explain ClaudeDown    sidecar explain ClaudeDown check=gateway --at 03:10    "
     "sidecar explain 1f2e3d4c"
 )
-@click.argument("alert", nargs=-1, required=True)
+@click.argument("alert", nargs=-1, required=True, shell_complete=completing.alerts)
 @click.option("--at", type=Time(), help="What was the case then: 09:40, 2026-05-01T09:40, 10m ago.")
 @connected
 def explain(client: Client, alert: Sequence[str], at: float | None, *, as_json: bool) -> None:

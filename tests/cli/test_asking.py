@@ -230,3 +230,15 @@ def test_sparklines(values, line):
 def test_durations_for_people(seconds, text):
     """Two units are enough."""
     assert screen.lasting(seconds) == text
+
+
+def test_names_of_alerts_are_completed(ask, monkeypatch):
+    """The shell hears the names of the daemon's rules; without a daemon it hears nothing, and no error."""
+    monkeypatch.setenv("_SIDECAR_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "sidecar explain Tar")
+    monkeypatch.setenv("COMP_CWORD", "2")
+
+    assert ask().out.split() == ["plain,TargetDown"]
+    monkeypatch.setenv("SIDECAR_URL", "http://127.0.0.1:1")
+    silent = ask()
+    assert (silent.out, silent.err) == ("", "")

@@ -63,3 +63,14 @@ def test_no_verdict_is_no_failure(sidecar, file, monkeypatch):
     assert "waiting: no call came yet" in said.out
     fields = json.loads(sidecar("check", file, "two", "--json").out)
     assert (fields["ok"], fields["verdict"], fields["reason"]) == (False, "unknown", "waiting")
+
+
+def test_names_of_checks_are_completed(sidecar, file, monkeypatch):
+    """The shell hears the names of the file's checks; a broken file has none."""
+    monkeypatch.setenv("_SIDECAR_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", f"sidecar check {file} t")
+    monkeypatch.setenv("COMP_CWORD", "3")
+
+    assert sidecar().out.split() == ["plain,two"]
+    file.write_text("checks: nonsense")
+    assert sidecar().out.strip() == ""
