@@ -11,6 +11,7 @@ SidecarError                 everything that the daemon raises on purpose
 ├── PluginError              an unknown type, or one whose driver is missing   (plugins.py)
 ├── CheckFailed              a probe that did not succeed                      (checks/)
 ├── DeliveryError            a message that a channel did not take             (channels/)
+├── EventsRefused            a request of events of which none was looked at   (model/events.py)
 └── DatabaseError            a database that cannot be used                    (db/)
 """
 

@@ -30,6 +30,11 @@ class Claims:
         """From now on, sources of that *kind* may have no more than *claim* says."""
         self._claims[kind] = claim
 
+    def name(self, source: str) -> str:
+        """Under which name the refusals of *source* are counted: that of its kind, of which there may be many."""
+        kind = source.partition(":")[0]
+        return kind if kind in self._claims else source
+
     def refuse(self, source: str, family: Family, series: int) -> Reason | None:
         """Why *source* may not have so many more series of *family*; None when it may."""
         kind = source.partition(":")[0]

@@ -62,7 +62,7 @@ class Store:
         """Take in what a source found out; which of the updates were refused, and why."""
         at = milliseconds(batch.at)
         if at is None:
-            self._refusals.count(batch.source, Reason.TIME, max(1, len(batch.updates)))
+            self._refusals.count(self._claims.name(batch.source), Reason.TIME, max(1, len(batch.updates)))
             return [(number, Reason.TIME) for number in range(len(batch.updates))]
         source = self._sources.get(batch.source)
         if source is None:
@@ -72,7 +72,7 @@ class Store:
         for number, update in enumerate(batch.updates):
             reason = self._apply(source, update, at)
             if reason is not None:
-                self._refusals.count(source.name, reason)
+                self._refusals.count(self._claims.name(source.name), reason)
                 refused.append((number, reason))
         if batch.whole:
             for child in [child for child in source.gauges if child.named != source.batches]:

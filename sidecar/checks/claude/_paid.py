@@ -1,14 +1,14 @@
 """What checks share that have a message written, and pay for it."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 from pydantic import Field
 
 from sidecar.checks import CheckFailed, ProbeContext
 from sidecar.checks._http import quoted
 from sidecar.checks.claude._call import ClaudeCheck
-from sidecar.claude import pricing
+from sidecar.claude import pricing, stop_reasons
 from sidecar.claude.errors import ErrorType, outcome
 from sidecar.claude.usage import Usage
 from sidecar.model.durations import Duration
@@ -18,19 +18,6 @@ from sidecar.model.families import (
     CLAUDE_REQUESTS,
     CLAUDE_STOP_REASONS,
     CLAUDE_TOKENS,
-)
-
-_STOP_REASONS: Final = frozenset(
-    {
-        "end_turn",
-        "max_tokens",
-        "stop_sequence",
-        "tool_use",
-        "pause_turn",
-        "refusal",
-        "model_context_window_exceeded",
-        "compaction",
-    }
 )
 
 
@@ -82,8 +69,6 @@ class PaidCheck(ClaudeCheck):
 
     def record_end(self, ctx: ProbeContext, stop_reason: str, model: str, seconds: float) -> None:
         """A message that was finished, *seconds* after its request had left."""
-        # The label is a closed set; the list of reasons is not.
-        label = stop_reason if stop_reason in _STOP_REASONS else "other"
-        ctx.record(CLAUDE_STOP_REASONS, 1.0, stop_reason=label, **self.own)
+        ctx.record(CLAUDE_STOP_REASONS, 1.0, stop_reason=stop_reasons.label(stop_reason), **self.own)
         ctx.record(CLAUDE_DURATION, seconds, **self.own)
         ctx.note(stop_reason=quoted(stop_reason), model=quoted(model))
