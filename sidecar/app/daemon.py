@@ -18,7 +18,7 @@ from aiohttp import web
 from sidecar.alerts.book import AlertBook
 from sidecar.alerts.facts import Circumstances, Policy
 from sidecar.alerts.record import Record
-from sidecar.api import health, metrics, reloading, v1
+from sidecar.api import health, heartbeats, metrics, reloading, v1
 from sidecar.api.evaluations import Evaluations
 from sidecar.api.exposition import Live
 from sidecar.api.turns import Turns
@@ -30,6 +30,7 @@ from sidecar.app.view import View
 from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
 from sidecar.db import Database, alerts, meta, records, state
+from sidecar.db import heartbeats as table
 from sidecar.model.alerts import Alert, EndReason, RuleKey
 from sidecar.model.checks import OFFLINE
 from sidecar.model.families import ALERTS, BUILD_INFO, DATABASE_WRITABLE, SIDECAR_ALERTS
@@ -46,8 +47,10 @@ from sidecar.services.delivery import REPORT, Delivery
 from sidecar.services.dispatcher import Dispatcher
 from sidecar.services.evaluator import Evaluator
 from sidecar.services.evidence import evidence
+from sidecar.services.heartbeats import Heartbeats
 from sidecar.services.prober import TURN, Prober
 from sidecar.services.start import Start
+from sidecar.services.web import Web
 from sidecar.store import Store
 from sidecar.telemetry.process import ProcessReader
 
@@ -84,6 +87,14 @@ class App:
         self.connectivity = Connectivity(
             settings.connectivity, clock, emit=self.store.append, changed=self._cut_off, reach=reach
         )
+        self.heartbeats = Heartbeats(
+            config.checks,
+            clock,
+            database,
+            run_now=lambda name: self.prober.run_now(name),  # noqa: PLW0108 -- the prober comes after
+            remembered=saved.heartbeats,
+            away_since=saved.saved_at,
+        )
         self.prober = Prober(
             config.checks,
             clock,
@@ -94,6 +105,7 @@ class App:
             turned=self.turns.expect("prober", TURN),
             pod=self._pod,
             timezone=settings.timezone,
+            heard=self.heartbeats.heard,
             offline=self.connectivity.suspect,
         )
         self.engine = Engine(config.rules, now, _surroundings(config))
@@ -134,6 +146,7 @@ class App:
             evaluated=self.evaluations.note,
         )
         self._telemetry = Telemetry(settings, clock, outbound, live=self.live, pod=self._pod, dry=dry)
+        self._web: Web | None = None  # while it listens
         self._process = ProcessReader()
         self._names: dict[str, frozenset[str]] = {}  # of each check's series, for the groups that read them
         self._began_deciding = False
@@ -170,7 +183,7 @@ class App:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(self._telemetry.running())
                 if listen:
-                    await stack.enter_async_context(listening(self.config.settings, self.routes))
+                    self._web = await stack.enter_async_context(listening(self.config.settings, self.routes))
                 await self._serve()
         except asyncio.CancelledError:  # asked to end; whatever else ends us is a crash
             await self.database.run(meta.stopped, self.clock.time())
@@ -184,6 +197,7 @@ class App:
                     ("evaluator", self.evaluator.run()),
                     ("delivery", self.delivery.run()),
                     ("connectivity", self.connectivity.run()),
+                    ("heartbeats", self.heartbeats.run()),
                     ("housekeeping", self._keep_house()),
                     ("reloader", self.reloader.watch(self._look)),
                 ):
@@ -204,6 +218,7 @@ class App:
                 lambda: self.reloader.status,
             ),
             *reloading.routes(self.reloader.reload),
+            *heartbeats.routes(self.heartbeats),
             *v1.routes(View(self), ready, alive),
         ]
         return [*routes, v1.description(routes)]
@@ -220,6 +235,7 @@ class App:
         before, self.config = self.config, config
         now_watched = {check.name for check in config.checks}
         old = {check.name: probing.labels(check, self._pod) for check in before.checks}
+        self.heartbeats.replace(config.checks)
         replaced = self.prober.replace(config.checks, timezone=config.settings.timezone)
         for name in (*replaced.gone, *replaced.relabelled):
             self.store.end(f"check:{name}", now)
@@ -305,8 +321,10 @@ class App:
         """Write down what a file that cannot be read any more held."""
         alerts.save(connection, self.book.alerts())
         records.save(connection, self.book.records())
+        table.save(connection, self.heartbeats.rows())
 
     def _stepped(self, seconds: float, now: float) -> None:
+        self.heartbeats.step(seconds, now)
         self.prober.rebase()
         self.start.step(seconds)
         if seconds < 0:
@@ -337,6 +355,7 @@ class App:
             ("prober", self.prober.report()),
             ("database", self.database.updates()),
             ("telemetry", self._telemetry.updates()),
+            ("web", self._web.updates() if self._web else ()),
             ("daemon", tuple(self._facts())),
         ):
             self.store.append(Batch(source, now, updates, write=False))

@@ -41,6 +41,7 @@ class ErrorType(StrEnum):
     # What a check of ours finds.
     ASSERTION = "assertion"
     EXIT_CODE = "exit_code"
+    MISSED = "missed"  # a job did not call in
     INTERNAL = "internal"  # the check's own code has failed
 
 

@@ -76,6 +76,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX names_by_name ON names (name, seen_at)",
         "CREATE INDEX names_by_time ON names (seen_at)",
     ),
+    ("CREATE TABLE heartbeats (name TEXT PRIMARY KEY, terms TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID",),
 )
 
 

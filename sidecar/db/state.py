@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sidecar.alerts.book import Unsaved
 from sidecar.alerts.decisions import Turn
 from sidecar.alerts.record import Key, Record
-from sidecar.db import alerts, history, meta, names, outbox, records
+from sidecar.db import alerts, heartbeats, history, meta, names, outbox, records
+from sidecar.db.heartbeats import Remembered
 from sidecar.model.alerts import Alert
 
 
@@ -18,6 +19,7 @@ class State:
     records: tuple[Record, ...] = ()
     saved_at: float | None = None  # seconds since the epoch; None when there was no daemon before
     clean: bool = False  # it ended on purpose
+    heartbeats: tuple[Remembered, ...] = ()  # what jobs said by calling in
 
 
 def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn, stepped: float = 0.0) -> frozenset[Key]:
@@ -41,7 +43,11 @@ def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn, stepped
 def load(connection: sqlite3.Connection) -> State:
     """What was saved; from now on the end of the daemon is a crash until `meta.stopped` says otherwise."""
     state = State(
-        alerts.load(connection), records.load(connection), meta.saved_at(connection), meta.was_clean(connection)
+        alerts.load(connection),
+        records.load(connection),
+        meta.saved_at(connection),
+        meta.was_clean(connection),
+        heartbeats.load(connection),
     )
     meta.started(connection)
     return state

@@ -33,17 +33,18 @@ def cls(name: str) -> type[Check]:
 def given_settings(name: str) -> dict[str, Any]:
     """Settings of the type *name*, all at one host; a canary for each secret.
 
-    The examples are those that the fields carry for whoever reads the schema.
+    The examples are those that the fields carry for whoever reads the schema, or the type as a whole.
     """
-    found: dict[str, Any] = {"type": name, "name": "probe"}
-    properties = cls(name).model_json_schema()["properties"]
+    schema = cls(name).model_json_schema()
+    found: dict[str, Any] = {"type": name, "name": "probe", **schema.get("examples", [{}])[0]}
+    properties = schema["properties"]
     for key, field in cls(name).model_fields.items():
         alias = field.alias or key
-        schema = json.dumps(properties[alias])
+        of_field = json.dumps(properties[alias])
         example = str(field.examples[0]) if field.examples else ""
-        if '"password"' in schema:
+        if '"password"' in of_field:
             secret = example.replace("PASSWORD", CANARY) if "PASSWORD" in example else CANARY
-            found[alias] = {"X-Token": CANARY} if 'additionalProperties": {' in schema else secret
+            found[alias] = {"X-Token": CANARY} if 'additionalProperties": {' in of_field else secret
         elif "url" in key and example.partition(":")[0] in ("", "http", "https"):
             found[alias] = f"http://peer/path?key={CANARY}" if key == "url" else "http://peer"
         elif field.is_required() and alias not in found:
