@@ -237,3 +237,19 @@ def test_shipped_packs_are_clean(path):
     found = load_rules([Source(((path.name, path.read_text()),))])
 
     assert [str(one) for one in lint(found)] == []
+
+
+def test_the_page_about_rules_tells_every_code():
+    """Whoever meets a code finds it in the documentation, in the same words."""
+    page = (FOLDER.parent / "docs" / "rules.md").read_text()
+
+    assert [code for code, text in CODES.items() if f"| `{code}` | {text} |" not in page] == []
+
+
+def test_the_example_of_the_page_about_rules_is_clean():
+    """What is shown to be copied is read without a mistake, and lint has nothing to say of it."""
+    page = (FOLDER.parent / "docs" / "rules.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    found = load_rules([Source((("example.yml", example),))])
+
+    assert [str(one) for one in lint(found, Outlook(metrics=("http_*",)))] == []
