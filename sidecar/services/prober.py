@@ -152,13 +152,16 @@ class Prober:
             if not watched.dropped:
                 return watched.state
 
-    def replace(self, checks: Iterable[Check], *, timezone: str | None = None) -> Replaced:
+    def replace(
+        self, checks: Iterable[Check], *, timezone: str | None = None, outbound: Outbound | None = None
+    ) -> Replaced:
         """Watch these checks from now on; the caller ends and begins the series of those that are named so.
 
         A check with equal settings goes on as if nothing had happened. One with others is probed at once, but after
         the probe of its predecessor, whose result nobody hears of; it keeps the state if the same thing is asked the
-        same question.
+        same question. Another *timezone* or *outbound* is that of every check from its next probe on.
         """
+        self._outbound = outbound or self._outbound
         before, self._watched = self._watched, {}
         moved = timezone is not None and timezone != self._timetable.timezone
         self._timetable.timezone = timezone or self._timetable.timezone

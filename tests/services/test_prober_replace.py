@@ -8,6 +8,7 @@ import pytest
 from sidecar.checks import ProbeContext
 from sidecar.model.checks import CheckStatus
 from sidecar.model.families import PROBE_SUCCESS, PROBES_MISSED
+from sidecar.outbound import Outbound
 from sidecar.services.prober import UnknownCheck
 from sidecar.testing import START
 from tests.services.desk import Scripted, Target, now
@@ -232,6 +233,26 @@ async def test_another_zone_of_the_file(probing):
     assert desk.state("gateway").reason == "off_hours"
     assert desk.status("own") is CheckStatus.UP
     assert desk.prober.next_run("gateway") == pytest.approx(START + 22 * 3600)
+
+
+async def test_another_way_out(probing):
+    """An equal check leaves by the new door from its next probe on."""
+    doors: list[Outbound] = []
+
+    async def leave(ctx: ProbeContext) -> None:
+        doors.append(ctx.outbound)
+
+    checks = [Scripted(name="gateway", does=leave)]
+    desk = probing(*checks)
+    await asyncio.sleep(1)
+    other = Outbound()
+
+    desk.prober.replace(checks, outbound=other)
+    await asyncio.sleep(60)
+    await other.close()
+
+    assert doors[0] is not other
+    assert set(doors[1:]) == {other}
 
 
 async def test_checks_may_change_before_the_start(clock, probing):
