@@ -133,7 +133,7 @@ def detail(
         successes=state.successes,
         failure_threshold=check.failure_threshold,
         success_threshold=check.success_threshold,
-        costs=costs(check),
+        costs=check.costs_money,
         schedule=schedule(check),
         depends_on=list(check.depends_on),
         phases=phases,
@@ -201,11 +201,6 @@ def schedule(check: Check) -> str:
     zone = f" ({check.timezone})" if check.timezone and (check.cron or check.hours) else ""
     hours = ", in certain hours" if check.hours else ""
     return f"{when}{hours}{zone}; while undecided after {show(min(check.confirm, check.every))}"
-
-
-def costs(check: Check) -> bool:
-    """Whether each probe of *check* costs money: whoever asks a model pays for its words."""
-    return check.type in ("claude.messages", "claude.stream")
 
 
 def current(series: Sequence[SeriesData], now: float) -> list[tuple[Labels, float]]:
@@ -308,11 +303,11 @@ class _Runs:
         return await self._watching.run_now(name)
 
     def _hold(self, check: Check, state: CheckState) -> None:
-        gap = PAID_GAP if costs(check) else FREE_GAP
-        last = max(state.last.at if state.last and costs(check) else 0.0, self._asked.get(check.name, 0.0))
+        gap = PAID_GAP if check.costs_money else FREE_GAP
+        last = max(state.last.at if state.last and check.costs_money else 0.0, self._asked.get(check.name, 0.0))
         wait = last + gap - self._now()
         if 0 < wait <= gap:
-            why = "each probe costs money" if costs(check) else "it is probed for whoever asks, but not at will"
+            why = "each probe costs money" if check.costs_money else "it is probed for whoever asks, but not at will"
             raise ApiError(
                 Word.TOO_MANY,
                 f"the check {check.name!r} was probed {show(gap - wait)} ago, expected at least {show(gap)} between "

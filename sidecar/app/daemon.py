@@ -252,6 +252,7 @@ class App:
             *self.engine.forget(now, partial(self._relabelled, old), EndReason.REPLACED),
         ]
         self.store.retain(config.rules.reach + 300.0)
+        self.evaluations.keep(group.name for group in config.rules.groups)
         self.start.replace(config.checks, [group.name for group in config.rules.groups], now)
         self.delivery.replace(
             {channel.name: channel for channel in config.channels}, Sending.under(config, self.clock, self._outbound)

@@ -83,6 +83,8 @@ class Check(BaseModel, ABC):
 
     crosses_network: ClassVar[bool] = True
     """Whether probes of the type leave the machine, unless their target is the machine itself."""
+    costs_money: ClassVar[bool] = False
+    """Whether each probe of the type is paid for: nobody gets one at will."""
 
     type: str
     name: str = Field(description="Unique name; the label `check` of every series.", pattern=r"^[A-Za-z0-9][\w.\- ]*$")

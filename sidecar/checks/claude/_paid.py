@@ -1,7 +1,7 @@
 """What checks share that have a message written, and pay for it."""
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ from sidecar.model.families import (
 
 class PaidCheck(ClaudeCheck):
     """A check whose every probe costs money, and is counted as a request beside the traffic's."""
+
+    costs_money: ClassVar[bool] = True
 
     every: Duration = Field(300.0, description="Time from one probe to the next; each one is paid for.", ge=0.1)
     model: str = Field("claude-haiku-5-5", description="The model that is asked.", min_length=1, max_length=200)
