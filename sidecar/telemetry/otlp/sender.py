@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -10,6 +11,9 @@ import structlog
 
 from sidecar import backoff
 from sidecar.clock import Clock
+from sidecar.model.families import TELEMETRY_DROPPED, TELEMETRY_FAILURES, TELEMETRY_SENT
+from sidecar.model.labels import Labels
+from sidecar.model.samples import Update
 from sidecar.outbound import Outbound, OutboundError, read_limited, safe_url
 from sidecar.secrets import SecretError, redact
 from sidecar.telemetry.otlp.settings import Destination, Signal
@@ -31,14 +35,6 @@ class Parse(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What became of one message; `reason` is a word for a metric, empty when it arrived."""
-
-    reason: str = ""
-    rejected: int = 0  # items that the collector took the message without
-
-
-@dataclass(frozen=True, slots=True)
 class _Answer:
     reason: str
     message: str
@@ -48,9 +44,9 @@ class _Answer:
 
 
 class Sender:
-    """Sends to one *destination*, and tells the log once when that begins to fail and once when it works again.
+    """Sends to one *destination*, counts what becomes of it, and tells the log when that begins to fail or to work.
 
-    *chance* gives random numbers in [0, 1). *parse* reads an answer.
+    *chance* gives random numbers in [0, 1). *parse* reads an answer. The items of a message are its spans or points.
     """
 
     def __init__(
@@ -71,10 +67,36 @@ class Sender:
         self._chance = chance
         self._failing = False
         self._rejecting = False
-        self.failures: dict[str, int] = {}  # attempts that failed, by reason, since somebody took them
+        self._sent = 0  # items, since somebody asked; as the next two
+        self._dropped: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()  # attempts
 
-    async def send(self, message: Callable[[], bytes], within: float) -> Sent:
+    def updates(self) -> tuple[Update, ...]:
+        """What became of the items since this was asked last."""
+        labels = Labels(signal=self._signal)
+        found = (
+            Update(TELEMETRY_SENT, self._sent, labels),
+            *(Update(TELEMETRY_DROPPED, n, labels.with_(reason=reason)) for reason, n in self._dropped.items()),
+            *(Update(TELEMETRY_FAILURES, n, labels.with_(reason=reason)) for reason, n in self._failures.items()),
+        )
+        self._sent = 0
+        self._dropped.clear()
+        self._failures.clear()
+        return found
+
+    def drop(self, reason: str, items: int) -> None:
+        """So many items are not sent."""
+        if items:
+            self._dropped[reason] += items
+
+    async def send(self, message: Callable[[], bytes], items: int, within: float) -> None:
         """Send what *message* makes, which is called on a thread; try again for *within* seconds at most."""
+        reason, rejected = await self._send(message, within)
+        self.drop(reason or "rejected", items if reason else rejected)
+        self._sent += 0 if reason else items - rejected
+
+    async def _send(self, message: Callable[[], bytes], within: float) -> tuple[str, int]:
+        """Why it did not arrive, or how many items the collector took it without."""
         deadline = self._clock.monotonic() + within
         body = await asyncio.to_thread(self._encode, message)
         tried = 0
@@ -83,13 +105,13 @@ class Sender:
             tried += 1
             if not answer.reason:
                 self._works(answer)
-                return Sent(rejected=answer.rejected)
-            self.failures[answer.reason] = self.failures.get(answer.reason, 0) + 1
+                return "", answer.rejected
+            self._failures[answer.reason] += 1
             self._fails(answer)
             delay = backoff.full_jitter(tried, self._chance(), base=_FIRST_WAIT, cap=_LONGEST_WAIT)
             delay = backoff.asked(delay, answer.retry_after, self._chance())
             if not answer.again or self._clock.monotonic() + delay > deadline:
-                return Sent(answer.reason)
+                return answer.reason, 0
             await asyncio.sleep(delay)
 
     def _encode(self, message: Callable[[], bytes]) -> bytes:

@@ -1,5 +1,7 @@
 import asyncio
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -331,19 +333,22 @@ async def test_what_a_collector_says_is_shown_without_secrets(start):
         assert logs[0]["error"].endswith("xx***")
 
 
-async def test_messages_are_not_built_on_the_loop_in_one_piece(start):
-    """Between two slices of a long list of values others get their turn."""
-    live = [(DEPTH, [(Labels(a=str(n)), 1.0) for n in range(1000)])]
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    async with start(METRICS, live) as world:
-        task = asyncio.create_task(others())
-        await world.exporter._builder.build(live, 1.0)
-        task.cancel()
-        assert turns >= 3
+@pytest.mark.parametrize(
+    ("signal", "absent"),
+    [
+        pytest.param("metrics", "opentelemetry.sdk", id="metrics without the SDK"),
+        pytest.param("traces", "opentelemetry.proto.metrics", id="spans without metrics"),
+    ],
+)
+def test_what_is_not_exported_is_not_imported(signal, absent):
+    """Whoever wants one signal does not pay for the other."""
+    program = f"""
+import sys, time
+from sidecar.clock import SystemClock
+from sidecar.telemetry.otlp.exporter import Exporter
+from sidecar.telemetry.otlp.settings import Destination, Export
+export = Export({signal}=Destination("http://c"))
+Exporter(export, None, SystemClock(), live=list, chance=time.time, version="1", started=0.0)
+sys.exit(any(name.startswith({absent!r}) for name in sys.modules))
+"""
+    assert not subprocess.run([sys.executable, "-c", program], check=False).returncode

@@ -1,3 +1,4 @@
+import asyncio
 import math
 
 import pytest
@@ -171,3 +172,20 @@ async def test_odd_text_is_sent_all_the_same():
 def test_an_answer_that_says_nothing(body):
     """Whatever a good status comes with, it is a good status."""
     assert metrics.parse(body) == (0, "")
+
+
+async def test_messages_are_not_built_in_one_piece():
+    """Between two slices of a long list of values others get their turn."""
+    live: metrics.Live = [(GAUGE, [(Labels(a=str(n)), 1.0) for n in range(1000)])]
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    task = asyncio.create_task(others())
+    await Source().builder.build(live, 1010.0)
+    task.cancel()
+    assert turns >= 8
