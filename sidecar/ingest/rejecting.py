@@ -1,5 +1,6 @@
 """Why an event is not counted."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -45,7 +46,7 @@ def amount(event: Mapping[str, Any], name: str) -> float | None:
         try:
             number = float(value)
         except OverflowError:
-            number = -1.0
+            number = math.inf if value > 0 else -math.inf
         if 0 <= number < 1e15:
             return number
         if number < 0:
