@@ -3,12 +3,15 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.certificates import Certificate
 from tests.integration.harness import free_port
@@ -62,16 +65,20 @@ def listens(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def owner(folder: Path) -> str | None:
-    """A user who is not root, made owner of *folder*; nobody in particular when we are not root either."""
-    if os.geteuid() != 0:
-        return None
-    user = pwd.getpwnam("nobody")
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    for parent in [folder, *folder.parents]:  # pytest's folders let nobody else through
-        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    return user.pw_name
+@contextmanager
+def home() -> Iterator[tuple[Path, str | None]]:
+    """A folder for a server that refuses to be root, and the user to run it as; None: as whom we are.
+
+    Not one of pytest's: each session of its closes their parent to everybody else.
+    """
+    with TemporaryDirectory(prefix="sidecar-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if os.geteuid() != 0:
+            yield folder, None
+            return
+        user = pwd.getpwnam("nobody")
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        yield folder, user.pw_name
 
 
 @contextmanager
@@ -84,43 +91,50 @@ def redis_server(folder: Path, *options: str) -> Iterator[int]:
         yield port
 
 
+@dataclass(frozen=True)
+class Postgres:
+    """A server that runs: its port on loopback, and the folder of its socket."""
+
+    port: int
+    folder: Path
+
+
 @contextmanager
-def postgres_server(folder: Path, *, password: str, settings: Sequence[str] = ()) -> Iterator[int]:
-    """A PostgreSQL that asks the user postgres for *password* over TCP; its socket is in *folder*. Yields its port."""
+def postgres_server(
+    *, password: str, certificate: Certificate | None = None, settings: Sequence[str] = ()
+) -> Iterator[Postgres]:
+    """A PostgreSQL that asks the user postgres for *password* over TCP, and shows *certificate*."""
     initdb, postgres = Path(program("initdb")).resolve(), Path(program("postgres")).resolve()
-    user = owner(folder)
-    data = folder / "data"
-    secret = folder / "password"
-    secret.write_text(password)
-    common = ["--no-sync", "--no-instructions", "--encoding=UTF8", "--locale=C", "--username=postgres"]
-    subprocess.run(
-        [initdb, "-D", data, "-A", "scram-sha-256", "--auth-local=trust", f"--pwfile={secret}", *common],
-        check=True,
-        capture_output=True,
-        user=user,
-        extra_groups=[] if user else None,
-        cwd=folder,
-    )
-    port = free_port()
-    options = ["fsync=off", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "max_connections=20"]
-    command = [str(postgres), "-D", str(data), "-p", str(port)]
-    command += [word for option in [*options, *settings] for word in ("-c", option)]
-    log = folder / "postgres.log"
+    with home() as (folder, user):
+        data, log, secret = folder / "data", folder / "postgres.log", folder / "password"
+        secret.write_text(password)
+        command = [str(initdb), "-D", str(data), "-A", "scram-sha-256", "--auth-local=trust", f"--pwfile={secret}"]
+        command += ["--no-sync", "--no-instructions", "--encoding=UTF8", "--locale=C", "--username=postgres"]
+        subprocess.run(
+            command, check=True, capture_output=True, user=user, extra_groups=[] if user else None, cwd=folder
+        )
+        options = ["fsync=off", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "max_connections=20"]
+        if certificate is not None:
+            options += ["ssl=on", *_files(certificate, folder, user)]
+        port = free_port()
+        command = [str(postgres), "-D", str(data), "-p", str(port)]
+        command += [word for option in [*options, *settings] for word in ("-c", option)]
 
-    def ready() -> bool:
-        return log.exists() and b"ready to accept connections" in log.read_bytes()
+        def ready() -> bool:
+            return log.exists() and b"ready to accept connections" in log.read_bytes()
 
-    with running(command, log, ready, user=user) as process:
-        yield port
-        process.send_signal(2)  # SIGINT: at once, without waiting for who is connected
+        with running(command, log, ready, user=user) as process:
+            yield Postgres(port, folder)
+            process.send_signal(signal.SIGINT)  # at once, without waiting for who is connected
 
 
-def with_tls(certificate: Certificate) -> list[str]:
-    """Settings of a PostgreSQL that shows *certificate*, whose key only its own user may read."""
-    if os.geteuid() == 0:
-        user = pwd.getpwnam("nobody")
-        os.chown(certificate.key_file, user.pw_uid, user.pw_gid)
-    return ["ssl=on", f"ssl_cert_file={certificate.file}", f"ssl_key_file={certificate.key_file}"]
+def _files(certificate: Certificate, folder: Path, user: str | None) -> list[str]:
+    """Settings with copies of *certificate* whose key only the server may read."""
+    copies = [Path(shutil.copy(file, folder)) for file in (certificate.file, certificate.key_file)]
+    if user:
+        shutil.chown(copies[1], user)
+    copies[1].chmod(0o600)
+    return [f"ssl_cert_file={copies[0]}", f"ssl_key_file={copies[1]}"]
 
 
 @contextmanager
@@ -133,31 +147,31 @@ def nats_server(folder: Path, *options: str) -> Iterator[int]:
 
 
 @contextmanager
-def rabbitmq_server(folder: Path) -> Iterator[int]:
+def rabbitmq_server() -> Iterator[int]:
     """A RabbitMQ with a node, a port mapper and folders of its own; yields its port."""
     launcher = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's command wants to be root
-    server = str(launcher) if launcher.exists() else program("rabbitmq-server")
-    program("rabbitmq-server")
-    user = owner(folder)
+    server = program("rabbitmq-server")
     port, mapper, dist = free_port(), free_port(), free_port()
-    (folder / "enabled_plugins").write_text("[].")
-    env = {
-        "HOME": str(folder),
-        "ERL_EPMD_PORT": str(mapper),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODENAME": f"sidecar{port}@localhost",
-        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODE_PORT": str(port),
-        "RABBITMQ_DIST_PORT": str(dist),
-        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
-        "RABBITMQ_LOG_BASE": str(folder / "log"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
-        "RABBITMQ_PID_FILE": str(folder / "pid"),
-        "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
-    }
-    epmd = [shutil.which("epmd") or "epmd", "-port", str(mapper), "-address", "127.0.0.1"]
-    with (
-        running(epmd, folder / "epmd.log", lambda: listens(mapper), env=env, user=user),
-        running([server], folder / "rabbit.log", lambda: listens(port), env=env, user=user),
-    ):
-        yield port
+    with home() as (folder, user):
+        (folder / "enabled_plugins").write_text("[].")
+        env = {
+            "HOME": str(folder),
+            "ERL_EPMD_PORT": str(mapper),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"sidecar{port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_DIST_PORT": str(dist),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
+        }
+        epmd = [program("epmd"), "-port", str(mapper), "-address", "127.0.0.1"]
+        command = [str(launcher) if launcher.exists() else server]
+        with (
+            running(epmd, folder / "epmd.log", lambda: listens(mapper), env=env, user=user),
+            running(command, folder / "rabbit.log", lambda: listens(port), env=env, user=user),
+        ):
+            yield port

@@ -3,16 +3,15 @@
 import ssl
 import struct
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._http import quoted
-from sidecar.checks._net import Address, HostPort, Stream, dial, server_name, start_tls, translated, trust
+from sidecar.checks._net import Address, HostPort, Stream, dial, quiet, server_name, start_tls, translated, trust
 from sidecar.model.families import PROBE_CERT_EXPIRY
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class TlsCheck(Check):
                     raise
                 refused = exc.__cause__
         # What is not accepted is not shown by OpenSSL either, so it is looked at once more without judging.
-        return await self._look(cast(ProbeContext, _Quiet(ctx)) if refused else ctx, at, None), refused
+        return await self._look(quiet(ctx) if refused else ctx, at, None), refused
 
     async def _look(self, ctx: ProbeContext, at: Address, context: ssl.SSLContext | None) -> _Shown:
         async with dial(ctx, at) as stream:
@@ -117,22 +116,6 @@ class TlsCheck(Check):
             raise CheckFailed(
                 "assertion", f"the certificate of {at} is by {quoted(issuer)!r}, expected {self.issuer!r}"
             )
-
-
-class _Quiet:
-    """A probe's context for a second look, whose times and numbers are nobody's."""
-
-    def __init__(self, ctx: ProbeContext) -> None:
-        self._ctx = ctx
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ctx, name)
-
-    def record(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def timed(self, _: str) -> AbstractContextManager[None]:
-        return nullcontext()
 
 
 # What is said until TLS begins: texts to send, and how the answer begins.

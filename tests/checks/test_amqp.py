@@ -16,9 +16,9 @@ pytestmark = pytest.mark.realtime
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Any:
+def server() -> Any:
     """A RabbitMQ with a queue of three messages."""
-    with rabbitmq_server(tmp_path_factory.mktemp("rabbit")) as port:
+    with rabbitmq_server() as port:
         asyncio.run(_fill(port))
         yield port
 

@@ -12,7 +12,7 @@ from sidecar.checks import Check
 from sidecar.model.families import PROBE_CERT_EXPIRY, PROBE_PHASE
 from tests.certificates import Certificate
 from tests.checks.peers import look
-from tests.servers import nats_server, postgres_server, redis_server, with_tls
+from tests.servers import nats_server, postgres_server, redis_server
 
 pytestmark = pytest.mark.realtime
 
@@ -47,9 +47,9 @@ def nats_that_asks_for_it(folder: Path, certificate: Certificate) -> Iterator[di
 
 
 @contextmanager
-def postgres(folder: Path, certificate: Certificate) -> Iterator[dict[str, Any]]:
-    with postgres_server(folder, password=PASSWORD, settings=with_tls(certificate)) as port:
-        base = {"type_": "postgres", "host": "HOST", "port": port, "password": PASSWORD}
+def postgres(_: Path, certificate: Certificate) -> Iterator[dict[str, Any]]:
+    with postgres_server(password=PASSWORD, certificate=certificate) as running:
+        base = {"type_": "postgres", "host": "HOST", "port": running.port, "password": PASSWORD}
         yield base | {"sslmode": "verify-full"}
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from sidecar.checks.postgres import PostgresCheck
 from sidecar.model.families import PROBE_PHASE, PROBE_VALUE
 from tests.checks.peers import SILENT, look, peer
 from tests.programs import program
-from tests.servers import postgres_server
+from tests.servers import Postgres, postgres_server
 
 PASSWORD = "p0stgr3s:p4ss/w0rd"
 IN_URL = "p0stgr3s%3Ap4ss%2Fw0rd"
@@ -21,21 +20,22 @@ pytestmark = pytest.mark.realtime
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return Path(tmp_path_factory.mktemp("pg"))
-
-
-@pytest.fixture(scope="module")
-def server(folder) -> Any:
+def running() -> Any:
     """A PostgreSQL with a table of jobs."""
-    with postgres_server(folder, password=PASSWORD) as port:
-        psql(folder, port, "CREATE TABLE jobs (id int, done bool); INSERT INTO jobs VALUES (1, true), (2, false);")
-        psql(folder, port, f"CREATE ROLE poor LOGIN PASSWORD '{PASSWORD}'; REVOKE ALL ON jobs FROM PUBLIC;")
-        yield port
+    with postgres_server(password=PASSWORD) as found:
+        psql(found, "CREATE TABLE jobs (id int, done bool); INSERT INTO jobs VALUES (1, true), (2, false);")
+        psql(found, f"CREATE ROLE poor LOGIN PASSWORD '{PASSWORD}'; REVOKE ALL ON jobs FROM PUBLIC;")
+        yield found
 
 
-def psql(folder: Path, port: int, text: str) -> str:
-    command = [program("psql"), "-h", str(folder), "-p", str(port), "-U", "postgres", "-Atc", text]
+@pytest.fixture
+def server(running) -> int:
+    """Its port."""
+    return int(running.port)
+
+
+def psql(server: Postgres, text: str) -> str:
+    command = [program("psql"), "-h", str(server.folder), "-p", str(server.port), "-U", "postgres", "-Atc", text]
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd="/").stdout
 
 
@@ -73,12 +73,12 @@ async def test_a_dsn(server, dsn):
     assert probed.result.ok, probed.message
 
 
-async def test_a_unix_socket(folder, server):
+async def test_a_unix_socket(running):
     """A host that is a folder leads to the socket in it."""
-    found = check(server, host=str(folder), password=None)
+    found = check(running.port, host=str(running.folder), password=None)
 
     assert (await look(found)).result.ok
-    assert found.target == f"unix:{folder}/.s.PGSQL.{server}"
+    assert found.target == f"unix:{running.folder}/.s.PGSQL.{running.port}"
 
 
 async def test_columns_are_values(server):
@@ -153,26 +153,27 @@ async def test_without_a_password(server, monkeypatch, tmp_path):
     assert "password" in probed.message
 
 
-async def test_no_query_outlives_its_probe(folder, server):
+async def test_no_query_outlives_its_probe(running):
     """The server gives up on a query when the probe does, and nothing stays connected."""
-    await look(check(server, query="SELECT pg_sleep(60)", timeout="200ms"))
+    await look(check(running.port, query="SELECT pg_sleep(60)", timeout="200ms"))
     busy = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'claude-sidecar'"
     for _ in range(100):
-        if psql(folder, server, busy).strip() == "0":
+        if psql(running, busy).strip() == "0":
             break
         await asyncio.sleep(0.05)
     else:
         pytest.fail("the query runs on")
 
 
-async def test_a_full_server(tmp_path):
+async def test_a_full_server():
     """A server without room for one more connection is overloaded, and one that goes down in between broke off."""
     settings = ["max_connections=4", "superuser_reserved_connections=1"]
-    with postgres_server(tmp_path, password=PASSWORD, settings=settings) as port:
-        psql(tmp_path, port, f"CREATE ROLE poor LOGIN PASSWORD '{PASSWORD}'")
+    with postgres_server(password=PASSWORD, settings=settings) as small:
+        port = small.port
+        psql(small, f"CREATE ROLE poor LOGIN PASSWORD '{PASSWORD}'")
         slow = check(port, user="poor", database="postgres", query="SELECT pg_sleep(20)", timeout="20s")
         held = [asyncio.create_task(look(slow)) for _ in range(3)]
-        while psql(tmp_path, port, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(20)%'") < "4":
+        while psql(small, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(20)%'") < "4":
             await asyncio.sleep(0.02)
         full = await look(check(port, user="poor", database="postgres"))
     ended = await asyncio.gather(*held)

@@ -15,7 +15,7 @@ from sidecar.checks.tls import TlsCheck
 from sidecar.model.families import PROBE_CERT_EXPIRY, PROBE_PHASE
 from tests.certificates import DAY, Certificate
 from tests.checks.peers import SILENT, look, peer
-from tests.servers import postgres_server, with_tls
+from tests.servers import postgres_server
 
 pytestmark = pytest.mark.realtime
 
@@ -192,14 +192,13 @@ async def test_tls_is_asked_for(folder, ca, talk):
 async def test_the_certificate_of_a_postgres(folder, ca):
     """A PostgreSQL is asked for TLS in its own way."""
     certificate = Certificate.make(folder, "leaf", issuer=ca, names=HERE)
-    with postgres_server(folder, password="any", settings=with_tls(certificate)) as port:
-        encrypted = await look(check(port, starttls="postgres"))
-    (folder / "plain").mkdir()
-    with postgres_server(folder / "plain", password="any") as plain:
-        without = await look(check(plain, starttls="postgres"))
+    with postgres_server(password="any", certificate=certificate) as server:
+        encrypted = await look(check(server.port, starttls="postgres"))
+    async with peer(b"N") as plain:
+        without = await look(check(plain.port, starttls="postgres"))
 
     assert encrypted.result.ok, encrypted.message
-    assert without.message == f"127.0.0.1:{plain} offers no TLS"
+    assert without.message == f"127.0.0.1:{plain.port} offers no TLS"
 
 
 @pytest.mark.parametrize(
