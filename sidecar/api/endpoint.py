@@ -177,13 +177,27 @@ def _written(answer: Answer[Any], operation: Operation) -> Iterable[bytes]:
     yield answer.data if isinstance(answer.data, bytes) else written(answer.data, operation.answers)
     for name, lines in (("warnings", answer.warnings), ("infos", answer.infos)):
         if lines:
-            yield f',"{name}":'.encode() + _json(list(lines))
+            yield f',"{name}":{dumped(list(lines))}'.encode("utf-8", "replace")
     yield b"}"
 
 
 def written(value: Any, type_: Any) -> bytes:
     """*value* as JSON, with nothing secret in it; what is no number is null."""
-    return _json(redacted(adapter(type_).dump_python(value, mode="json", by_alias=True)))
+    return dumped(adapter(type_).dump_python(value, mode="json", by_alias=True)).encode("utf-8", "replace")
+
+
+def dumped(value: Any) -> str:
+    """*value*, made of lists, dicts and plain values, as JSON with nothing secret in it; what is no number is null."""
+    return _dumps(value if _is_harmless(value) else redacted(value))
+
+
+def _is_harmless(value: Any) -> bool:
+    """Whether there is nothing to redact: to look once at the whole is much cheaper than to look at each text."""
+    try:
+        text = json.dumps(value, allow_nan=False)  # in ASCII, as `redact` knows secrets in JSON
+    except ValueError:
+        return False
+    return redact(text) == text
 
 
 def redacted(value: Any) -> Any:
@@ -200,8 +214,8 @@ def redacted(value: Any) -> Any:
     return value
 
 
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 @lru_cache(256)

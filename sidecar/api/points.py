@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from decimal import Decimal
 
-from sidecar.api.endpoint import redacted
+from sidecar.api.endpoint import dumped
 from sidecar.model.labels import Labels
 from sidecar.promql import Matrix, Scalar, Series, String, Value, Vector
 
@@ -79,4 +79,4 @@ def _pair(at_ms: int, value: float) -> str:
 
 
 def _metric(labels: Labels) -> str:
-    return json.dumps(redacted(dict(labels)), ensure_ascii=False, separators=(",", ":"))
+    return dumped(dict(labels))
