@@ -7,8 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, Final
-from urllib.request import getproxies, proxy_bypass
+from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -16,6 +15,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from sidecar.model.errors import SidecarError
+from sidecar.network import Network, NetworkError
+from sidecar.secrets import SecretError
 
 USER_AGENT: Final = "claude-sidecar"
 
@@ -49,7 +50,7 @@ def safe_url(url: str) -> str:
 
 
 class Outbound:
-    """Sends requests. *connector* replaces the network, for tests; then the environment's proxies are ignored."""
+    """Sends requests. *connector* replaces the network, for tests; then proxies and addresses are ignored."""
 
     def __init__(
         self,
@@ -57,11 +58,21 @@ class Outbound:
         connector: Callable[[], aiohttp.BaseConnector] | None = None,
         context: ssl.SSLContext | None = None,
         user_agent: str = USER_AGENT,
+        network: Network = Network(),  # noqa: B008 -- frozen
     ) -> None:
-        """*context*: whom TLS trusts; the system's certificates without it."""
+        """*context*: whom TLS trusts; without it, whom *network* says."""
         self._connector = connector
         self._user_agent = user_agent
         self._context = context
+        self.network = network
+
+    def with_network(self, network: Network | None) -> Self:
+        """One that connects as *network* says, and where that says nothing, as this one; cheap."""
+        if network is None:
+            return self
+        merged = network.over(self.network)
+        context = None if network.says_whom_to_trust else self._context
+        return type(self)(connector=self._connector, context=context, user_agent=self._user_agent, network=merged)
 
     @asynccontextmanager
     async def request(
@@ -117,7 +128,7 @@ class Outbound:
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> aiohttp.ClientResponse:
-        proxy, credentials = _proxy(url) if self._connector is None else (None, {})
+        proxy, credentials = _proxy(self.network, url) if self._connector is None else (None, {})
         tunnel = url.lower().startswith("https:")  # then the proxy reads a request of its own, CONNECT
         encrypted = tunnel or (proxy is not None and proxy.scheme == "https")
         session = await stack.enter_async_context(
@@ -143,6 +154,7 @@ class Outbound:
                 allow_redirects=False,
                 proxy=proxy,
                 proxy_headers=credentials if tunnel else None,
+                server_hostname=self.network.server_name or None,
             )
         )
 
@@ -152,13 +164,17 @@ class Outbound:
         tls: ssl.SSLContext | bool = True
         if encrypted:
             # Reads all certificates of the system, which costs 20 ms and a megabyte: only who needs it pays, once.
-            self._context = self._context or ssl.create_default_context()
-            tls = _marking(self._context, watch)
-        return aiohttp.TCPConnector(
+            try:
+                tls = _marking(self._context or self.network.ssl_context(), watch)
+            except NetworkError as exc:
+                raise OutboundError("tls", str(exc), sent=False) from exc
+        return _Connector(
+            self.network,
             ssl=tls,
             force_close=True,
             use_dns_cache=False,
             limit=1,
+            family=self.network.family,
         )
 
     async def close(self) -> None:
@@ -220,14 +236,14 @@ def _redirect(response: aiohttp.ClientResponse) -> URL | None:
     return there if there.scheme in ("http", "https") else None
 
 
-def _proxy(url: str) -> tuple[URL | None, dict[str, str]]:
-    """The proxy that the environment names for *url*, with its headers, unless `no_proxy` excepts the host."""
-    there = URL(url)
-    proxies = getproxies()
-    text = proxies.get(there.scheme) or proxies.get("all")
-    if not text or there.host is None or proxy_bypass(f"{there.host}:{there.port}"):
+def _proxy(network: Network, url: str) -> tuple[URL | None, dict[str, str]]:
+    """The proxy for *url*, with its headers."""
+    try:
+        proxy = network.proxy_for(URL(url))
+    except SecretError as exc:
+        raise OutboundError("connect", str(exc), sent=False) from exc
+    if proxy is None:
         return None, {}
-    proxy = URL(text if "://" in text else f"http://{text}")
     if proxy.scheme not in ("http", "https") or not proxy.host:
         found = safe_url(str(proxy))
         raise OutboundError(
@@ -236,6 +252,17 @@ def _proxy(url: str) -> tuple[URL | None, dict[str, str]]:
     if not proxy.user:
         return proxy, {}
     return proxy.with_user(None), {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connects where *network* says; Host and the name in TLS stay those of the URL."""
+
+    def __init__(self, network: Network, **options: Any) -> None:
+        super().__init__(**options)
+        self._network = network
+
+    async def _resolve_host(self, host: str, port: int, traces: Any = None) -> Any:
+        return await super()._resolve_host(*self._network.address(host, port), traces=traces)
 
 
 def _reason(exc: Exception) -> str:
