@@ -3,35 +3,22 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Final, Protocol
-
-import structlog
+from typing import Final
 
 from sidecar.checks import Check
 from sidecar.clock import Clock
-from sidecar.model.checks import (
-    LAPSED,
-    OFF_HOURS,
-    CheckState,
-    CheckStatus,
-    ProbeResult,
-    advance,
-    max_age,
-    noted,
-    undecided,
-    unknown,
-)
+from sidecar.model.checks import LAPSED, OFF_HOURS, CheckState, unknown
 from sidecar.model.errors import SidecarError
 from sidecar.model.families import PROBE_DELAY, PROBE_SLOTS, PROBES_RUNNING
 from sidecar.model.heartbeats import Heard
+from sidecar.model.labels import Labels
 from sidecar.model.samples import Emit, Update
 from sidecar.outbound import Outbound
 from sidecar.services import probing
+from sidecar.services.findings import Findings, OnChange
 from sidecar.services.slots import Slots
 from sidecar.services.timetable import Timetable
 from sidecar.services.watched import Replaced, Watched, is_same
-
-log = structlog.get_logger(__name__)
 
 SPREAD: Final = 10.0
 """Seconds over which the first probes are spread, or less if some check runs more often than that."""
@@ -39,14 +26,6 @@ GRACE: Final = 5.0
 """Seconds that running probes get to end: when the prober is stopped, and beyond their timeout."""
 TURN: Final = 1.0
 """Seconds between two looks at the wall clock and at checks without results."""
-
-
-class OnChange(Protocol):
-    """Hears of each probe after its samples were emitted."""
-
-    def __call__(self, check: str, at: float, changed: bool, /) -> None:
-        """*changed*: whether `probe_success` or the check's state differs from what it was before."""
-        ...
 
 
 class UnknownCheck(SidecarError):  # noqa: N818 -- what was asked for, not what went wrong
@@ -85,11 +64,8 @@ class Prober:
     ) -> None:
         self._clock = clock
         self._outbound = outbound
-        self._emit = emit
-        self._lapse = lapse
-        self._on_change = on_change
         self._turned = turned
-        self._pod = pod
+        self._findings = Findings(clock, emit=emit, lapse=lapse, on_change=on_change, pod=pod)
         self._slots = Slots(parallel, most)
         self._heard = heard
         self._offline = offline
@@ -179,7 +155,7 @@ class Prober:
             if old is not None:
                 self._leave(old)
                 self._inherit(old, new)
-                if probing.labels(old.check, self._pod) != probing.labels(check, self._pod):
+                if self._labels(old) != self._labels(new):
                     relabelled.append(check.name)
         gone = [watched for name, watched in before.items() if name not in self._watched]
         for watched in gone:
@@ -212,9 +188,12 @@ class Prober:
         """Let *new* know what was found out about *old*, or take it back."""
         if is_same(old.check, new.check) and not old.closed and not new.closed:
             new.state, new.told = old.state, old.told
-            new.expires = self._expiry(new) if old.told else None
-        elif old.told:
-            self._lapse(probing.source(old.check), self._clock.time())
+            new.expires = self._findings.expiry(new) if old.told else None
+        else:
+            self._findings.end(old)
+
+    def _labels(self, watched: Watched) -> Labels:
+        return probing.labels(watched.check, self._findings.pod)
 
     # Schedule
 
@@ -233,8 +212,7 @@ class Prober:
             # The first probe is placed by the start, so the grid's first turn may fall into it without being missed.
             self._begin(watched, planned=watched.state.last is not None, late=self._timetable.late)
         elif watched.planned and self._is_late(watched):
-            self._emit(probing.missed(watched.check, self._pod, self._clock.time()))
-            log.warning("probe.missed", check=watched.name, every=watched.check.cron or watched.check.every)
+            self._findings.missed(watched)
 
     def _is_late(self, watched: Watched) -> bool:
         """Whether the running probe is our fault: still without a slot, or beyond its own timeout.
@@ -293,25 +271,9 @@ class Prober:
             ctx = probing.Recording(self._clock, self._outbound, self._heard(check.name))
             result = await probing.probe_once(check, ctx, self._offline)
         if not watched.dropped:
-            self._take(watched, ctx.updates, result)
-
-    def _take(self, watched: Watched, updates: list[Update], result: ProbeResult) -> None:
-        """What becomes of a probe's result."""
-        check, before = watched.check, watched.state
-        if watched.closed:  # it was asked for, or began before
-            watched.state = noted(before, result)
-            return
-        watched.state = advance(before, check, result)
-        watched.told, watched.expires = True, self._expiry(watched)
-        self._emit(probing.batch(check, self._pod, updates, result, watched.state))
-        if undecided(watched.state):
-            self._timetable.confirm(watched)
-        status = watched.state.status
-        changed = status is not before.status or before.last is None or before.last.verdict is not result.verdict
-        if status is not before.status:
-            tell = log.warning if status is CheckStatus.DOWN else log.info
-            tell("check.changed", check=check.name, before=before.status, now=status, **_why(result))
-        self._on_change(check.name, result.at, changed)
+            undecided = self._findings.take(watched, ctx.updates, result)
+            if undecided:
+                self._timetable.confirm(watched)
 
     def _ended(self, watched: Watched, task: "asyncio.Task[None]") -> None:
         """A probe's task is over; an error in it is ours and ends the daemon."""
@@ -322,10 +284,6 @@ class Prober:
 
     # Results that stay away
 
-    def _expiry(self, watched: Watched) -> float | None:
-        """When a result of now is too old; by a calendar, that is told when the next one is due."""
-        return None if watched.check.cron else self._clock.monotonic() + max_age(watched.check)
-
     def _expire(self) -> None:
         now = self._clock.monotonic()
         for watched in self._watched.values():
@@ -333,15 +291,8 @@ class Prober:
                 self._withdraw(watched, LAPSED)
 
     def _withdraw(self, watched: Watched, reason: str) -> None:
-        """Take back what was said of a check."""
-        at = self._clock.time()
-        watched.told, watched.expires = False, None
         self._timetable.forget_confirm(watched)
-        before, watched.state = watched.state.status, unknown(watched.state, reason, at)
-        self._lapse(probing.source(watched.check), at)
-        tell = log.warning if reason == LAPSED else log.info
-        tell(f"check.{reason}", check=watched.name, before=before)
-        self._on_change(watched.name, at, True)
+        self._findings.withdraw(watched, reason)
 
     # The end
 
@@ -356,8 +307,3 @@ class Prober:
         if late:
             # Bounded, too: a plug-in that does not let itself be cancelled must not hold the process.
             await asyncio.wait(late, timeout=1.0)
-
-
-def _why(result: ProbeResult) -> dict[str, str]:
-    word = {"error_type": result.error_type, "reason": result.reason, "message": result.message}
-    return {key: text for key, text in word.items() if text}
