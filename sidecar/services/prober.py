@@ -124,7 +124,10 @@ class Prober:
             watched = self._watched.get(name)
             if watched is None:
                 raise UnknownCheck(f"got the check {name!r}, expected one of: {', '.join(sorted(self._watched))}")
-            await asyncio.wait([watched.running or self._begin(watched, planned=False)])
+            running = watched.running
+            if running is None or running.done():  # what is done may have missed what the caller knows
+                running = self._begin(watched, planned=False)
+            await asyncio.wait([running])
             if not watched.dropped:
                 return watched.state
 
