@@ -16,6 +16,7 @@ from sidecar.config import HttpSettings, LogSettings, RulesEntry, Settings
 from sidecar.model import durations, families
 from sidecar.model.samples import Family
 from sidecar.rules.model import AlertingRule, Override, RuleGroup
+from sidecar.services.events import EventSettings
 from sidecar.telemetry.logfile import LogFileSettings
 from sidecar.telemetry.otlp.settings import MetricSettings, OtlpSettings, TraceSettings
 
@@ -38,6 +39,7 @@ def _lines() -> Iterator[str]:
     yield from _section("`otlp:`", OtlpSettings)
     yield from _section("`otlp.traces:`", TraceSettings)
     yield from _section("`otlp.metrics:`", MetricSettings)
+    yield from _section("`events:`", EventSettings)
     yield from _section("`rules:` entries", RulesEntry)
     yield from _section("`override:` of a rule", Override)
     yield from ["", "## Checks", "", "Every check has:"]

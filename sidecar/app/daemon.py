@@ -18,7 +18,7 @@ from aiohttp import web
 from sidecar.alerts.book import AlertBook
 from sidecar.alerts.facts import Circumstances, Policy
 from sidecar.alerts.record import Record
-from sidecar.api import health, heartbeats, metrics, reloading, v1
+from sidecar.api import events, health, heartbeats, metrics, reloading, v1
 from sidecar.api.evaluations import Evaluations
 from sidecar.api.exposition import Live
 from sidecar.api.turns import Turns
@@ -38,7 +38,7 @@ from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification
 from sidecar.model.samples import Batch, Kind, Update
 from sidecar.outbound import Outbound
-from sidecar.rules.compiled import RuleSet
+from sidecar.rules.compiled import Recording, RuleSet
 from sidecar.rules.engine import Engine, Result, sources
 from sidecar.rules.evaluation import Surroundings
 from sidecar.services import probing
@@ -46,6 +46,7 @@ from sidecar.services.connectivity import Connectivity, Reach, reach
 from sidecar.services.delivery import REPORT, Delivery
 from sidecar.services.dispatcher import Dispatcher
 from sidecar.services.evaluator import Evaluator
+from sidecar.services.events import Events
 from sidecar.services.evidence import evidence
 from sidecar.services.heartbeats import Heartbeats
 from sidecar.services.prober import TURN, Prober
@@ -82,6 +83,7 @@ class App:
         self._pod = settings.pod or socket.gethostname()
         self.reloader = Reloader(config, origin, clock, self.apply)
         self.store = Store(tick=settings.tick, retention=max(3900.0, config.rules.reach + 300.0))
+        self.events = Events(settings.events, clock, self.store, self._recorded)
         self.turns = Turns(clock.monotonic)
         self.evaluations = Evaluations()
         self.connectivity = Connectivity(
@@ -219,6 +221,7 @@ class App:
             ),
             *reloading.routes(self.reloader.reload),
             *heartbeats.routes(self.heartbeats),
+            *events.routes(self.events),
             *v1.routes(View(self), ready, alive),
         ]
         return [*routes, v1.description(routes)]
@@ -260,6 +263,7 @@ class App:
         self.dispatcher.replace(self._circumstances(), gone_rules)
         self.connectivity.replace(config.settings.connectivity)
         self._telemetry.replace(config.settings)
+        self.events.replace(config.settings.events)
         return _joined(results)
 
     def _look(self) -> float | None:
@@ -354,12 +358,17 @@ class App:
             ("process", self._process.updates()),
             ("store", self.store.report()),
             ("prober", self.prober.report()),
+            ("ingest", self.events.updates(now)),
             ("database", self.database.updates()),
             ("telemetry", self._telemetry.updates()),
             ("web", self._web.updates() if self._web else ()),
             ("daemon", tuple(self._facts())),
         ):
             self.store.append(Batch(source, now, updates, write=False))
+
+    def _recorded(self) -> set[str]:
+        """The names that rules write."""
+        return {rule.name for rule in self.config.rules.rules if isinstance(rule, Recording)}
 
     def _facts(self) -> Iterator[Update]:
         yield Update(BUILD_INFO, 1.0, Labels(version=version("claude-sidecar"), python=platform.python_version()))

@@ -12,6 +12,7 @@ from sidecar.rules.model import Override
 from sidecar.secrets import Secret
 from sidecar.services import addresses
 from sidecar.services.connectivity import ConnectivitySettings
+from sidecar.services.events import EventSettings
 from sidecar.telemetry.logfile import LogFileSettings
 from sidecar.telemetry.otlp.settings import OtlpSettings
 
@@ -121,4 +122,5 @@ class Settings(BaseSettings):
     connectivity: ConnectivitySettings = Field(
         default_factory=ConnectivitySettings, description="Whether we are cut off ourselves."
     )
+    events: EventSettings = Field(default_factory=EventSettings, description="What gateways tell of their traffic.")
     reload: ReloadSettings = Field(default_factory=ReloadSettings, description="Taking up changed files.")
