@@ -15,6 +15,7 @@ from pydantic import AfterValidator
 from sidecar.checks import CheckFailed, ProbeContext
 from sidecar.checks._http import quoted
 from sidecar.model.families import PROBE_CERT_EXPIRY
+from sidecar.network import NetworkError
 
 _STAGGER: Final = 0.25  # seconds until the next address is tried beside the one before, as RFC 8305 has it
 _MOST: Final = 4 * 1024 * 1024  # bytes that a peer may say in one probe
@@ -162,12 +163,15 @@ async def start_tls(
     address: Address,
     *,
     context: ssl.SSLContext | None = None,
+    any_name: bool = False,
     most: int = _MOST,
 ) -> None:
-    """Begin TLS on *stream*, with its phase; raises CheckFailed."""
+    """Begin TLS on *stream*, with its phase; raises CheckFailed. *any_name*: whom we trust may have any name."""
     loop = asyncio.get_running_loop()
     where = str(address)
     context = context or trust(ctx)
+    if any_name:
+        context = _of_any_name(context)
     reader = _Limited(most)
     protocol = asyncio.StreamReaderProtocol(reader)
     plain = stream.writer.transport
@@ -191,32 +195,54 @@ def record_expiry(ctx: ProbeContext, stream: Stream) -> None:
         ctx.record(PROBE_CERT_EXPIRY, float(ssl.cert_time_to_seconds(ends)))
 
 
-def trust(ctx: ProbeContext) -> ssl.SSLContext:
-    """Whom TLS trusts."""
-    return ssl.create_default_context()
+def _of_any_name(context: ssl.SSLContext) -> ssl.SSLContext:
+    """A view of *context*, which others share, that does not look at names."""
+
+    class AnyName(ssl.SSLContext):
+        def wrap_bio(self, *args: Any, **more: Any) -> ssl.SSLObject:
+            checked, context.check_hostname = context.check_hostname, False
+            try:
+                return context.wrap_bio(*args, **more)  # which is when the name is noted, or not
+            finally:
+                context.check_hostname = checked
+
+    return AnyName(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def trust(ctx: ProbeContext, *, verify: bool = True) -> ssl.SSLContext:
+    """Whom TLS trusts and what we show; raises CheckFailed. Without *verify*, anybody may be the other end."""
+    network = ctx.outbound.network
+    try:
+        return (network if verify else network.model_copy(update={"verify": False})).ssl_context()
+    except NetworkError as exc:
+        raise CheckFailed("tls", str(exc)) from exc
 
 
 def server_name(ctx: ProbeContext, address: Address) -> str:
     """The name that the certificate of *address* has to have."""
-    return address.host
+    return ctx.outbound.network.server_name or address.host
 
 
-async def resolve(ctx: ProbeContext, address: Address, *, family: int = 0) -> list[tuple[int, Any]]:
+async def resolve(ctx: ProbeContext, address: Address) -> list[tuple[int, Any]]:
     """Where *address* is, as pairs of a socket's family and its address; the phase is resolve."""
-    loop = asyncio.get_running_loop()
+    network = ctx.outbound.network
+    host, port = network.address(address.host, address.port)
     try:
         with ctx.timed("resolve"):
-            found = await loop.getaddrinfo(address.host, address.port, family=family, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, family=network.family, type=socket.SOCK_STREAM
+            )
     except (OSError, UnicodeError) as exc:
-        raise CheckFailed("dns", f"the name {quoted(address.host)} does not resolve") from exc
+        over = f" over IPv{network.ip_version}" if network.ip_version != "any" else ""
+        raise CheckFailed("dns", f"the name {quoted(host)} does not resolve{over}") from exc
     return list(dict.fromkeys((info[0], info[4]) for info in found))
 
 
-async def connect(ctx: ProbeContext, address: Address, *, family: int = 0) -> socket.socket:
+async def connect(ctx: ProbeContext, address: Address) -> socket.socket:
     """A connected socket; raises CheckFailed with the word dns or connect."""
     places: list[tuple[int, Any]] = [(socket.AF_UNIX, address.path)]
     if not address.path:
-        places = await resolve(ctx, address, family=family)
+        places = await resolve(ctx, address)
     with ctx.timed("connect"):
         try:
             return await _first(places)
@@ -338,16 +364,6 @@ def reason(exc: BaseException) -> str:
     if isinstance(exc, ConnectionError | EOFError):
         return "it hung up"
     return type(exc).__name__
-
-
-def named(context: ssl.SSLContext, server_name: str) -> ssl.SSLContext:
-    """A view of *context* that expects *server_name*, for drivers that take the address for the name."""
-
-    class Named(ssl.SSLContext):
-        def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-            return context.wrap_bio(*args, **(kwargs | {"server_hostname": server_name or None}))
-
-    return Named(ssl.PROTOCOL_TLS_CLIENT)
 
 
 async def closing(end: Any, patience: float = 1.0) -> None:

@@ -1,7 +1,6 @@
 """Whether a PostgreSQL lets us in and answers a query, and what the query says."""
 
 import asyncio
-import ssl
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -177,10 +176,12 @@ class PostgresCheck(Check):
         limit = max(1, int(self.timeout * 1000))
         await connection.execute(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {limit}")
         try:
-            return await connection.fetchrow(self.query)
-        finally:
-            if not connection.is_closed():
-                await closing(connection.execute("ROLLBACK"))
+            row = await connection.fetchrow(self.query)
+        except asyncpg.PostgresError:
+            await closing(connection.execute("ROLLBACK"))
+            raise
+        await closing(connection.execute("ROLLBACK"))
+        return row
 
 
 def _parse(dsn: str) -> _Place:
@@ -213,11 +214,8 @@ async def _encrypt(ctx: ProbeContext, stream: Stream, place: _Place) -> None:
     stream.writer.write(struct.pack("!ii", 8, _SSL_REQUEST))
     answer = await stream.reader.read(1)
     if answer == b"S":
-        verified = place.sslmode.startswith("verify")
-        context = trust(ctx) if verified else _unverified()
-        if place.sslmode == "verify-ca":
-            context.check_hostname = False
-        await start_tls(ctx, stream, place.address, context=context)
+        context = trust(ctx, verify=place.sslmode.startswith("verify"))
+        await start_tls(ctx, stream, place.address, context=context, any_name=place.sslmode == "verify-ca")
         record_expiry(ctx, stream)
     elif answer == b"":
         raise CheckFailed("reset", f"{place.address} hung up when it was asked for TLS")
@@ -298,13 +296,6 @@ class _Framed(asyncio.Protocol):
 
 class _NonsenseError(ConnectionError):
     """A peer that speaks no PostgreSQL."""
-
-
-def _unverified() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _refused(ctx: ProbeContext, exc: asyncpg.PostgresError, address: Address) -> CheckFailed:

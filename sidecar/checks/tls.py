@@ -3,6 +3,7 @@
 import ssl
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
@@ -13,6 +14,7 @@ from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._http import quoted
 from sidecar.checks._net import Address, HostPort, Stream, dial, quiet, server_name, start_tls, translated, trust
 from sidecar.model.families import PROBE_CERT_EXPIRY
+from sidecar.network import Network
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -93,7 +95,7 @@ class TlsCheck(Check):
             if self.starttls:
                 with translated(str(at), self.starttls.upper()):
                     await _ask_for_tls(stream, at, self.starttls)
-            await start_tls(ctx, stream, at, context=context or _lenient())
+            await start_tls(ctx, stream, at, context=context or _lenient(ctx.outbound.network))
             tls = stream.tls
             if tls is None:
                 raise CheckFailed("tls", f"{at} hung up in the middle of the TLS handshake")
@@ -145,13 +147,16 @@ async def _ask_for_tls(stream: Stream, at: Address, protocol: str) -> None:
                 raise CheckFailed("tls", f"{at} answered {quoted(line)!r}{to}, expected {expected.strip()!r}")
 
 
-def _lenient() -> ssl.SSLContext:
+def _lenient(network: Network) -> ssl.SSLContext:
     """Takes whatever a server shows, old versions too: it is looked at, and nothing is sent."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("ALL:@SECLEVEL=0")
+    if network.client_cert:
+        with suppress(OSError, ValueError):  # without it we may still see enough
+            context.load_cert_chain(network.client_cert, network.client_key or None, password="")
     return context
 
 

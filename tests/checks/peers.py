@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from sidecar.checks import Check
 from sidecar.clock import SystemClock
+from sidecar.network import Network
 from sidecar.outbound import Outbound
 from sidecar.services.probing import Recording, probe_once
 from tests.checks.script import Probed
@@ -18,9 +19,9 @@ Says = bytes | str
 """What a peer says before it hangs up; or SILENT (says nothing, holds on), RESET, or ENDLESS (never stops)."""
 
 
-async def look(check: Check) -> Probed:
-    """Probe *check* once."""
-    outbound = Outbound()
+async def look(check: Check, network: Network = Network()) -> Probed:  # noqa: B008 -- frozen
+    """Probe *check* once, over *network*."""
+    outbound = Outbound(network=network)
     ctx = Recording(SystemClock(), outbound)
     result = await probe_once(check, ctx)
     await outbound.close()

@@ -10,6 +10,7 @@ import pytest
 from sidecar import plugins
 from sidecar.checks import Check
 from sidecar.model.families import PROBE_CERT_EXPIRY, PROBE_PHASE
+from sidecar.network import Network
 from tests.certificates import Certificate
 from tests.checks.peers import look
 from tests.servers import nats_server, postgres_server, redis_server
@@ -74,6 +75,36 @@ async def test_who_is_on_the_other_side(tmp_path, monkeypatch, server):
     assert stranger.message.startswith(f"the certificate of {at} is not accepted: ")
     assert other.message.endswith("IP address mismatch, certificate is not valid for '127.0.0.1'")
     assert (stranger.error_type, other.error_type) == ("tls", "tls")
+
+
+@pytest.mark.parametrize("server", [redis, nats, postgres])
+async def test_the_network_of_a_check(tmp_path, server):
+    """Whom to trust, under which name and where to connect are settings of the network."""
+    ca = Certificate.make(tmp_path, "ca", authority=True)
+    certificate = Certificate.make(tmp_path, "leaf", issuer=ca, names=["store.internal", "other.internal"])
+    with server(tmp_path, certificate) as settings:
+        there = check(**{key: str(value).replace("HOST", "store.internal") for key, value in settings.items()})
+        good = await look(there, Network(ca_file=str(ca.file), resolve_to="127.0.0.1"))
+        other = await look(there, Network(ca_file=str(ca.file), resolve_to="127.0.0.1", server_name="other.internal"))
+        wrong = await look(there, Network(ca_file=str(ca.file), resolve_to="127.0.0.1", server_name="else.internal"))
+        anybody = await look(there, Network(resolve_to="127.0.0.1", verify=False))
+        nowhere = await look(there, Network(resolve_to="127.0.0.1", ip_version="6"))
+
+    assert [one.error_type for one in (good, other, wrong, anybody, nowhere)] == ["", "", "tls", "", "dns"]
+    assert "certificate is not valid for 'else.internal'" in wrong.message
+    assert nowhere.message == "the name 127.0.0.1 does not resolve over IPv6"
+
+
+async def test_certificates_that_cannot_be_read_any_more(tmp_path):
+    """A file of the network that is gone at run time is told by its setting."""
+    ca = Certificate.make(tmp_path, "ca", authority=True)
+    network = Network(ca_file=str(ca.file))
+    with redis(tmp_path, Certificate.make(tmp_path, "leaf", issuer=ca, names=["localhost"])) as settings:
+        ca.file.unlink()
+        probed = await look(check(**settings | {"url": settings["url"].replace("HOST", "localhost")}), network)
+
+    assert probed.error_type == "tls"
+    assert probed.message.startswith("`ca_file` /")
 
 
 async def test_the_modes_of_postgres(tmp_path, monkeypatch):
