@@ -32,16 +32,17 @@ class Collector:
 
 def checks(url: str) -> list[dict[str, Any]]:
     """One check of each type that has something to look at here; *url* is a server of HTTP on loopback."""
-    host, port = url.removeprefix("http://").split(":")
+    address = url.removeprefix("http://")
     settings: dict[str, dict[str, Any]] = {
+        "claude.count_tokens": {"base_url": url, "api_key": "bench", "every": "60s"},
         "command": {"command": [sys.executable, "-c", "pass"], "every": "60s"},
-        "dns": {"query": "localhost"},
-        "heartbeat": {"every": "60s"},
+        "dns": {"query_name": "localhost"},
+        "heartbeat": {"period": "60s"},
         "http": {"url": url},
-        "prometheus": {"url": f"{url}/metrics"},
+        "scrape": {"url": f"{url}/metrics"},
         "system": {},
-        "tcp": {"host": host, "port": int(port)},
-        "tls": {"host": host, "port": int(port)},
+        "tcp": {"address": address},
+        "tls": {"address": address},
     }
     present = set(plugins.names("sidecar.checks")) - ELSEWHERE
     return [{"type": type_, "name": f"all-{type_}", **more} for type_, more in settings.items() if type_ in present]
