@@ -39,6 +39,8 @@ CHECK_DOWN_REASON = _gauge(
 )
 CHECK_UNDECIDED = _counter("sidecar_check_undecided_total", "Probes that came to no verdict, by reason.")
 
+COMMAND_EXIT_CODE = _gauge("command_exit_code", "Exit code of the last program that ended by itself.")
+
 # Jobs that call in. Labels: the check's own.
 HEARTBEAT_SUCCESS = _gauge("heartbeat_last_success_timestamp_seconds", "When the job last called in with a success.")
 HEARTBEAT_DURATION = _gauge("heartbeat_last_duration_seconds", "How long the job's last run took, from start to end.")
