@@ -162,6 +162,7 @@ def test_what_is_local(diagnose, tmp_path, monkeypatch):
     with peer() as url:
         listen = url.removeprefix("http://")
         said, findings = diagnose(
+            checks=[{"type": "http", "name": "web", "url": "http://far.example/"}],
             database=str(tmp_path / "file" / "sidecar.db"),
             http={"listen": listen, "token": {"file": str(tmp_path / "no-token")}},
         )
@@ -174,6 +175,19 @@ def test_what_is_local(diagnose, tmp_path, monkeypatch):
     assert findings["proxy"][0]["verdict"] == "FAIL"
     assert "planted-password" not in said.out + said.err
     assert findings["listen"][0]["text"] == "another program listens there"
+
+
+def test_a_proxy_stands_between(diagnose, monkeypatch):
+    """A proxy is named with those that use it, and is what has to be reached; its password is not shown."""
+    with peer() as url:
+        monkeypatch.setenv("http_proxy", url.replace("http://", "http://user:planted-password@"))
+        said, findings = diagnose(checks=[{"type": "http", "name": "web", "url": "http://far.example/"}])
+
+    [proxy], [name] = findings["proxy"], findings["dns"]
+    assert (proxy["verdict"], proxy["text"]) == ("NOTE", "stands between, for web")
+    assert name["subject"] == "127.0.0.1", "the proxy resolves the name, not we"
+    assert findings["connect"][0]["verdict"] == "OK"
+    assert "planted-password" not in said.out + said.err
 
 
 def test_a_database_of_nonsense(diagnose, tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,13 @@ from sidecar import config
 from sidecar.cli import screen
 from sidecar.cli.diagnose import local, remote
 from sidecar.cli.diagnose.findings import Finding, Verdict, fail, ok
-from sidecar.cli.diagnose.places import places
+from sidecar.cli.diagnose.places import Place, Way, ways
 from sidecar.clock import SystemClock
 from sidecar.config import Config
 from sidecar.model.errors import ConfigError
+from sidecar.network import Network
 from sidecar.outbound import Outbound
+from sidecar.secrets import SecretError
 
 _COLOURS: Final = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.FAIL: "red"}
 
@@ -52,7 +55,7 @@ def diagnose(file: Path, *, as_json: bool) -> None:
 async def _examine(found: Config, file: Path, *, as_json: bool) -> list[Finding]:
     """Examine everything side by side; each is shown as soon as those before it are."""
     findings = []
-    outbound = Outbound()
+    outbound = Outbound(network=getattr(found.settings, "network", None) or Network())
     try:
         async for finding in examine(found, file, outbound):
             findings.append(finding)
@@ -66,12 +69,10 @@ async def _examine(found: Config, file: Path, *, as_json: bool) -> list[Finding]
 async def examine(found: Config, file: Path, outbound: Outbound) -> AsyncIterator[Finding]:
     """Every finding, in an order that does not depend on who answers first."""
     clock, heard = SystemClock(), remote.Heard()
-    proxy, proxied = local.proxies()
-    called = places([*found.checks, *found.channels])
-    away = called | {place: [] for place in proxied}
+    away = ways([*found.checks, *found.channels], outbound.network)
     work: list[Coroutine[Any, Any, Finding]] = [
-        *(remote.resolved(place) for place in {place.host: place for place in away}.values()),
-        *(remote.reached(place, names, outbound, clock, heard) for place, names in away.items()),
+        *(remote.resolved(place) for place in _doors(away)),
+        *(remote.reached(way, outbound, clock, heard) for way in away),
         *(remote.key(check, names, outbound, clock) for check, names in remote.keys(found.checks)),
     ]
     tasks = [asyncio.create_task(each) for each in work]
@@ -82,12 +83,22 @@ async def examine(found: Config, file: Path, outbound: Outbound) -> AsyncIterato
         *local.read_secrets([*found.checks, *found.channels, found.settings.http]),
         local.database(found.settings.database),
         await asyncio.to_thread(local.listening, found.settings.http.listen),
-        *proxy,
+        *local.proxies(away),
     ):
         yield finding
     for task in tasks:
         yield await task
     yield heard.finding()
+
+
+def _doors(away: list[Way]) -> list[Place]:
+    """Where connections really go, each host once."""
+    found: dict[str, Place] = {}
+    for way in away:
+        with suppress(ValueError, SecretError):  # told where proxies are examined
+            door = way.door()
+            found.setdefault(door.host, door)
+    return list(found.values())
 
 
 def _show_all(findings: list[Finding]) -> None:

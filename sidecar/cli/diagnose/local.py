@@ -7,14 +7,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from pydantic import BaseModel
 
 from sidecar.cli.client import Client
 from sidecar.cli.diagnose.findings import Finding, fail, note, ok
-from sidecar.cli.diagnose.places import Place, secrets
+from sidecar.cli.diagnose.places import Way, secrets
 from sidecar.db import migrations
 from sidecar.db.errors import NewerDatabase
 from sidecar.outbound import safe_url
@@ -80,31 +78,24 @@ def _check_file(file: Path) -> None:
         connection.close()
 
 
-def proxies() -> tuple[list[Finding], list[Place]]:
-    """What the environment says about proxies, and where they are."""
-    found, places = [], []
-    for scheme, url in sorted(getproxies().items()):
-        if scheme not in ("http", "https", "all"):
+def proxies(ways: Iterable[Way]) -> Iterator[Finding]:
+    """Which proxies stand in between, and whether what names them can be read."""
+    used: dict[str, list[str]] = {}
+    wrong = False
+    for way in ways:
+        try:
+            proxy = way.proxy()
+        except (ValueError, SecretError):
+            wrong = True
+            text = "what names the proxy is no http://host:port, or cannot be read"
+            yield fail("proxy", str(way.place), text, "correct `network.proxy`, or HTTP_PROXY and HTTPS_PROXY")
             continue
-        place = _proxy(url)
-        if place is None:
-            subject = f"{scheme.upper()}_PROXY"
-            text = f"got {safe_url(url)!r}, expected http://host:port"
-            found.append(fail("proxy", subject, text, f"correct or unset {subject}"))
-        else:
-            found.append(note("proxy", f"{scheme.upper()}_PROXY", f"requests go through {place}"))
-            places.append(place)
-    return found or [ok("proxy", "", "none in the environment")], places
-
-
-def _proxy(url: str) -> Place | None:
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme in ("http", "https") and parts.hostname:
-            return Place(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
-    except ValueError:
-        pass
-    return None
+        if proxy is not None:
+            used.setdefault(safe_url(str(proxy)), []).extend(way.names)
+    for url, names in used.items():
+        yield note("proxy", url, f"stands between, for {', '.join(names)}")
+    if not used and not wrong:
+        yield ok("proxy", "", "none")
 
 
 def listening(listen: str) -> Finding:

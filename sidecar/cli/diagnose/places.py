@@ -6,8 +6,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
+from yarl import URL
 
 from sidecar.checks import Check
+from sidecar.network import Network
 from sidecar.secrets import Secret, SecretError
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -26,13 +28,43 @@ class Place:
         return f"{self.scheme}://{host}:{self.port}" if self.scheme else f"{host}:{self.port}"
 
 
-def places(parts: Iterable[BaseModel]) -> dict[Place, list[str]]:
-    """Each place that a check or a channel calls, with the names of those that do."""
-    found: dict[Place, list[str]] = {}
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A place, and how it is reached."""
+
+    place: Place
+    network: Network
+    names: tuple[str, ...]  # of the checks and channels that go there so
+
+    def proxy(self) -> URL | None:
+        """The proxy in between, without its credentials; raises ValueError or SecretError."""
+        found = self.network.proxy_for(URL(str(self.place))) if self.place.scheme else None
+        if found is not None and (found.scheme not in _PORTS or not found.host):
+            raise ValueError("the proxy's address is neither http nor https")
+        return found.with_user(None) if found else None
+
+    def door(self) -> Place:
+        """Where the connection really goes; raises as `proxy` does."""
+        proxy = self.proxy()
+        if proxy is not None:
+            return Place(proxy.host or "", proxy.port or _PORTS["http"])
+        return Place(*self.network.address(self.place.host, self.place.port))
+
+
+def ways(parts: Iterable[BaseModel], base: Network) -> list[Way]:
+    """Every way that a check or a channel goes, those alike together."""
+    found: dict[tuple[Place, str], tuple[Network, list[str]]] = {}
     for part in parts:
+        own = getattr(part, "network", None)
+        network = own.over(base) if isinstance(own, Network) else base
         for place in dict.fromkeys(_of(part)):
-            found.setdefault(place, []).append(str(getattr(part, "name", "")))
-    return dict(sorted(found.items()))
+            _, names = found.setdefault((place, repr(network)), (network, []))
+            names.append(str(getattr(part, "name", "")))
+    return [Way(place, network, tuple(names)) for (place, _), (network, names) in sorted(found.items(), key=_key)]
+
+
+def _key(item: tuple[tuple[Place, str], object]) -> tuple[Place, str]:
+    return item[0]
 
 
 def secrets(part: BaseModel) -> Iterator[tuple[str, Secret]]:

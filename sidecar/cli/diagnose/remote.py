@@ -13,7 +13,7 @@ from aiohttp import hdrs
 from sidecar.checks import Check
 from sidecar.checks.claude._call import ClaudeCheck
 from sidecar.cli.diagnose.findings import Finding, fail, note, ok
-from sidecar.cli.diagnose.places import Place
+from sidecar.cli.diagnose.places import Place, Way
 from sidecar.clock import Clock
 from sidecar.outbound import Outbound, OutboundError
 from sidecar.secrets import redact
@@ -73,19 +73,20 @@ async def resolved(place: Place) -> Finding:
     return ok("dns", place.host, ", ".join(addresses[:3]) + more)
 
 
-async def reached(place: Place, names: Sequence[str], outbound: Outbound, clock: Clock, heard: Heard) -> Finding:
+async def reached(way: Way, outbound: Outbound, clock: Clock, heard: Heard) -> Finding:
     """Whether somebody answers there: over HTTP as the daemon asks, else a bare connection."""
-    part = "tls" if place.scheme == "https" else "connect"
-    used = f"for {', '.join(names)}" if names else "the proxy"
+    place = way.place
+    part, used = "tls" if place.scheme == "https" else "connect", f"for {', '.join(way.names)}"
     phases: dict[str, float] = {}
     ends: list[float] = []
     try:
         async with asyncio.timeout(PATIENCE):
             if not place.scheme:
-                _, writer = await asyncio.open_connection(place.host, place.port)
+                door = way.door()
+                _, writer = await asyncio.open_connection(door.host, door.port)
                 writer.close()
                 return ok(part, str(place), f"somebody listens ({used})")
-            async with outbound.request(
+            async with outbound.with_network(way.network).request(
                 "HEAD", f"{place}/", phase=phases.__setitem__, certificate=ends.append
             ) as response:
                 heard.note(str(place), response.headers.get(hdrs.DATE, ""), clock.time())
