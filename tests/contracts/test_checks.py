@@ -44,7 +44,7 @@ def given_settings(name: str) -> dict[str, Any]:
         example = str(field.examples[0]) if field.examples else ""
         if '"password"' in of_field:
             secret = example.replace("PASSWORD", CANARY) if "PASSWORD" in example else CANARY
-            found[alias] = {"X-Token": CANARY} if 'additionalProperties": {' in of_field else secret
+            found[alias] = {"XTOKEN": CANARY} if 'additionalProperties": {' in of_field else secret
         elif "url" in key and example.partition(":")[0] in ("", "http", "https"):
             found[alias] = f"http://peer/path?key={CANARY}" if key == "url" else "http://peer"
         elif field.is_required() and alias not in found:
