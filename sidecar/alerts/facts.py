@@ -31,9 +31,13 @@ class Mutes:
     def __bool__(self) -> bool:
         return bool(self.kinds)
 
+    def __or__(self, other: "Mutes") -> "Mutes":
+        ends = [until for until in (self.until, other.until) if until is not None]
+        return Mutes(self.kinds | other.kinds, min(ends, default=None))
+
     def with_(self, kind: Mute, until: float) -> "Mutes":
         """These, and another one that ends at *until*."""
-        return Mutes(self.kinds | {kind}, until if self.until is None else min(self.until, until))
+        return self | Mutes(frozenset({kind}), until)
 
     def __str__(self) -> str:
         return ", ".join(mute.value for mute in Mute if mute in self.kinds)
@@ -98,7 +102,7 @@ class Circumstances:
     channels: Mapping[str, Listener]
     policies: Mapping[RuleKey, Policy]
     mutes_of: MutesOf = never_muted
-    acked: Callable[[str], bool] = lambda _fingerprint: False
+    acked: Callable[[Alert], bool] = lambda _alert: False
     evidence_of: Callable[[Alert], str] = lambda _alert: ""
     """What speaks for an alert, for a person: one line, safe to show to anybody."""
 
@@ -111,7 +115,7 @@ class Circumstances:
         listener = self.channels.get(channel)
         return listener.max_per_minute if listener else 0
 
-    def facts(self, alert: Alert | None, fingerprint: str, channel: str, now: float) -> Facts:
+    def facts(self, alert: Alert | None, channel: str, now: float) -> Facts:
         """The facts about *alert* on *channel*; None is an alert that is no more."""
         if alert is None:
             return Facts(unrouted="no alert")
@@ -122,7 +126,7 @@ class Circumstances:
             ended=None if alert.firing else alert.end_reason,
             unrouted=self._unrouted(alert, channel),
             mutes=self.mutes_of(alert, channel, now) if alert.firing else NOT_MUTED,
-            acked=self.acked(fingerprint),
+            acked=self.acked(alert),
             cooldown=policy.cooldown,
             repeat=policy.repeat,
             send_resolved=listener.send_resolved if listener else True,

@@ -55,7 +55,7 @@ def turn(
     held: dict[str, float | None] = {}
     for key in sorted(_keys(book, around, changed, now)):
         alert, before = book.alert(key.fingerprint), book.record(*key)
-        facts = around.facts(alert, *key, now)
+        facts = around.facts(alert, key.channel, now)
         if key.channel not in held:
             held[key.channel] = book.allowance.held_until(key.channel, around.cap(key.channel), now)
         if (until := held[key.channel]) is not None and facts.firing_since is not None:

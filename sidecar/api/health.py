@@ -11,7 +11,7 @@ from pydantic import Field
 
 from sidecar.api.endpoint import Operation, Part, described
 from sidecar.api.moments import Stamp, iso
-from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
+from sidecar.model.checks import OFF_HOURS, CheckState, CheckStatus, ProbeResult
 from sidecar.model.families import HEALTH_STATUS
 from sidecar.model.samples import Batch, Update
 
@@ -77,7 +77,11 @@ class Health:
 
 
 def health(checks: Sequence[CheckView], now: float) -> Health:
-    """Critical while a critical check is down; unknown while one is, or all are; degraded while another is down."""
+    """Critical while a critical check is down; unknown while one is, or all are; degraded while another is down.
+
+    A check outside of its hours says nothing, and nobody waits for it.
+    """
+    shown, checks = checks, [check for check in checks if check.state.reason != OFF_HOURS]
     critical = {check.status for check in checks if check.critical}
     failures = tuple(sorted(check.name for check in checks if check.critical and check.status is CheckStatus.DOWN))
     if failures:
@@ -88,7 +92,7 @@ def health(checks: Sequence[CheckView], now: float) -> Health:
         status = Status.DEGRADED
     else:
         status = Status.HEALTHY
-    return Health(status, failures, tuple(sorted(checks, key=lambda check: check.name)), now)
+    return Health(status, failures, tuple(sorted(shown, key=lambda check: check.name)), now)
 
 
 def batch(found: Health) -> Batch:

@@ -16,7 +16,8 @@ import structlog
 from aiohttp import web
 
 from sidecar.alerts.book import AlertBook
-from sidecar.alerts.facts import Circumstances, Policy
+from sidecar.alerts.facts import Circumstances, Mutes, Policy
+from sidecar.alerts.quieting import Quieting
 from sidecar.alerts.record import Record
 from sidecar.api import events, health, heartbeats, metrics, reloading, v1
 from sidecar.api.evaluations import Evaluations
@@ -29,7 +30,7 @@ from sidecar.app.telemetry import Telemetry
 from sidecar.app.view import View
 from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
-from sidecar.db import Database, alerts, meta, records, state
+from sidecar.db import Database, alerts, meta, quieting, records, state
 from sidecar.db import heartbeats as table
 from sidecar.model.alerts import Alert, EndReason, RuleKey
 from sidecar.model.checks import OFFLINE
@@ -50,6 +51,7 @@ from sidecar.services.events import Events
 from sidecar.services.evidence import evidence
 from sidecar.services.heartbeats import Heartbeats
 from sidecar.services.prober import TURN, Prober
+from sidecar.services.quieting import Quieter
 from sidecar.services.start import Start
 from sidecar.services.web import Web
 from sidecar.store import Store
@@ -131,9 +133,11 @@ class App:
             on_dead=self._dead,
             turned=self.turns.expect("delivery", REPORT),
         )
+        self.quieter = Quieter(Quieting(saved.silences, saved.acks), self.book, database, clock, self._wake)
         self.dispatcher = Dispatcher(database, self.book, self._circumstances(), self.start, self.delivery.wake)
         if set_back:
             self.dispatcher.step(downtime)
+            self.quieter.state.step(downtime)
         self.evaluator = Evaluator(
             self.engine,
             self.store,
@@ -162,7 +166,10 @@ class App:
             for rule in self.config.rules.alerting
         }
         channels = {channel.name: channel for channel in self.config.channels}
-        return Circumstances(channels, policies, self.start.mutes, evidence_of=self.evidence_of)
+        return Circumstances(channels, policies, self._mutes, self.quieter.state.acked, self.evidence_of)
+
+    def _mutes(self, alert: Alert, channel: str, now: float) -> Mutes:
+        return self.start.mutes(alert, channel, now) | self.quieter.state.mutes(alert, channel, now)
 
     def evidence_of(self, alert: Alert) -> str:
         """What the check that *alert* names said last, when it failed."""
@@ -296,6 +303,9 @@ class App:
             self.engine.restart(self.clock.time())
             self.start.again(self.clock.time())
 
+    def _wake(self) -> None:
+        self.evaluator.wake()
+
     def _blind(self, labels: Labels) -> bool:
         state = self.prober.states().get(labels.text("check"))
         return state is not None and state.reason == OFFLINE
@@ -327,6 +337,7 @@ class App:
         alerts.save(connection, self.book.alerts())
         records.save(connection, self.book.records())
         table.save(connection, self.heartbeats.rows())
+        quieting.save(connection, self.quieter.state)
 
     def _stepped(self, seconds: float, now: float) -> None:
         self.heartbeats.step(seconds, now)
@@ -334,6 +345,7 @@ class App:
         self.start.step(seconds)
         if seconds < 0:
             self.dispatcher.step(seconds)
+            self.quieter.state.step(seconds)
             log.warning("state.moved", seconds=round(seconds, 3), now=now)
 
     # What the daemon knows of itself.
@@ -382,6 +394,7 @@ class App:
         """Say in the database that we live, so that a start knows how long we did not."""
         while True:
             await self.database.run(meta.alive, self.clock.time())
+            await self.quieter.tend()
             await asyncio.sleep(self.config.settings.tick)
 
 

@@ -7,7 +7,18 @@ import structlog
 
 _log = structlog.get_logger(__name__)
 
-ESSENTIAL: Final = ("meta", "alerts", "records", "outbox", "outbox_alerts", "dead_letters", "names", "heartbeats")
+ESSENTIAL: Final = (
+    "meta",
+    "alerts",
+    "records",
+    "outbox",
+    "outbox_alerts",
+    "dead_letters",
+    "names",
+    "heartbeats",
+    "silences",
+    "acks",
+)
 """Tables that are copied whole."""
 _TIMELINE: Final = 1000
 """Lines of the timeline that are known in memory; the rest stays in the file."""

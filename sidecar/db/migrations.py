@@ -77,6 +77,10 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX names_by_time ON names (seen_at)",
     ),
     ("CREATE TABLE heartbeats (name TEXT PRIMARY KEY, terms TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID",),
+    (
+        "CREATE TABLE silences (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE acks (fingerprint TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
+    ),
 )
 
 

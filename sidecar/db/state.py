@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sidecar.alerts.book import Unsaved
 from sidecar.alerts.decisions import Turn
+from sidecar.alerts.quieting import Ack, Silence
 from sidecar.alerts.record import Key, Record
-from sidecar.db import alerts, heartbeats, history, meta, names, outbox, records
+from sidecar.db import alerts, heartbeats, history, meta, names, outbox, quieting, records
 from sidecar.db.heartbeats import Remembered
 from sidecar.model.alerts import Alert
 
@@ -20,6 +21,8 @@ class State:
     saved_at: float | None = None  # seconds since the epoch; None when there was no daemon before
     clean: bool = False  # it ended on purpose
     heartbeats: tuple[Remembered, ...] = ()  # what jobs said by calling in
+    silences: tuple[Silence, ...] = ()
+    acks: tuple[Ack, ...] = ()
 
 
 def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn, stepped: float = 0.0) -> frozenset[Key]:
@@ -42,12 +45,15 @@ def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn, stepped
 
 def load(connection: sqlite3.Connection) -> State:
     """What was saved; from now on the end of the daemon is a crash until `meta.stopped` says otherwise."""
+    silences, acks = quieting.load(connection)
     state = State(
         alerts.load(connection),
         records.load(connection),
         meta.saved_at(connection),
         meta.was_clean(connection),
         heartbeats.load(connection),
+        silences,
+        acks,
     )
     meta.started(connection)
     return state

@@ -60,7 +60,7 @@ def around(
         channels={"hook": Listener()} if listeners is None else listeners,
         policies={RULE: policy or Policy()},
         mutes_of=lambda alert, channel, now: Mutes(frozenset(muted), until),
-        acked=lambda fingerprint: acked,
+        acked=lambda alert: acked,
     )
 
 

@@ -227,7 +227,7 @@ class World:
             channels=self.listeners,
             policies={RULE: self.policy},
             mutes_of=lambda alert, channel, now: Mutes(frozenset(self.mutes[alert.labels["check"]])),
-            acked=lambda fingerprint: CHECK_OF[fingerprint] in self.acked,
+            acked=lambda alert: CHECK_OF[alert.fingerprint] in self.acked,
         )
 
     def quiesce(self) -> None:

@@ -42,6 +42,15 @@ def test_overall_health(checks, status, failures):
     assert list(found.critical_failures) == failures
 
 
+def test_nobody_waits_for_a_check_outside_of_its_hours():
+    """A critical check that rests leaves the judgement to the others."""
+    resting = CheckView("night", "http", "x", True, CheckState(CheckStatus.UNKNOWN, reason="off_hours"))
+
+    found = api.health([resting, check("day", "up")], NOW)
+
+    assert (found.status, [view.name for view in found.checks]) == ("healthy", ["day", "night"])
+
+
 @pytest.mark.parametrize(
     ("status", "value"), [("healthy", 1.0), ("degraded", 0.5), ("critical", 0.0), ("unknown", None)]
 )
