@@ -61,7 +61,7 @@ class Sender:
     ) -> None:
         self._signal = signal
         self._destination = destination
-        self._outbound = outbound
+        self._outbound = outbound.with_network(destination.network)
         self._clock = clock
         self._parse = parse
         self._chance = chance

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from sidecar.model.durations import Duration
+from sidecar.network import Network
 from sidecar.secrets import Secret
 
 Signal = Literal["traces", "metrics"]
 SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics")
 SERVICE: Final = "claude-sidecar"
+_CERTIFICATES: Final = {"ca_file": "CERTIFICATE", "client_cert": "CLIENT_CERTIFICATE", "client_key": "CLIENT_KEY"}
 
 
 def _endpoint(text: str) -> str:
@@ -67,6 +69,9 @@ class OtlpSettings(_Part):
     compression: Literal["gzip", "none"] = Field("gzip", description="gzip or none.")
     traces: TraceSettings = Field(default_factory=TraceSettings, description="Spans.")
     metrics: MetricSettings = Field(default_factory=MetricSettings, description="Metrics.")
+    network: Network | None = Field(
+        None, description="How to connect, where that is not as the top level's `network` has it."
+    )
     propagate: bool = Field(
         False, description="Whether http checks send `traceparent`, so that a gateway's spans join ours."
     )
@@ -80,6 +85,7 @@ class Destination:
     headers: Mapping[str, Secret] = field(default_factory=dict)
     timeout: float = 10.0
     gzip: bool = True
+    network: Network | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +122,13 @@ def export(settings: OtlpSettings, environment: Mapping[str, str], resource: Map
         if named:
             url = part.endpoint or (settings.endpoint and f"{settings.endpoint}/v1/{signal}")
             if url:
-                found[signal] = Destination(url, settings.headers, settings.timeout, settings.compression == "gzip")
+                gzip = settings.compression == "gzip"
+                found[signal] = Destination(url, settings.headers, settings.timeout, gzip, settings.network)
         else:
             try:
                 found |= dict(_from_environment(signal, environment, settings))
+            except ValidationError as exc:
+                problems.append(f"the variables OTEL_EXPORTER_OTLP_*CERTIFICATE: {exc.errors()[0]['msg']}")
             except ValueError as exc:
                 problems.append(str(exc))
     who = {
@@ -171,7 +180,10 @@ def _from_environment(
     milliseconds = variable("TIMEOUT")[1]
     timeout = int(milliseconds) / 1000 if milliseconds.isdecimal() and int(milliseconds) else settings.timeout
     gzip = (variable("COMPRESSION")[1] or settings.compression) == "gzip"
-    yield signal, Destination(url, headers, min(timeout, 60.0), gzip)
+    files = {key: variable(name)[1] for key, name in _CERTIFICATES.items()}
+    own = Network.model_validate({key: path for key, path in files.items() if path})
+    network = own.over(settings.network or Network()) if any(files.values()) else settings.network
+    yield signal, Destination(url, headers, min(timeout, 60.0), gzip, network)
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

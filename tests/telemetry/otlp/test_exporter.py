@@ -345,10 +345,11 @@ def test_what_is_not_exported_is_not_imported(signal, absent):
     program = f"""
 import sys, time
 from sidecar.clock import SystemClock
+from sidecar.outbound import Outbound
 from sidecar.telemetry.otlp.exporter import Exporter
 from sidecar.telemetry.otlp.settings import Destination, Export
 export = Export({signal}=Destination("http://c"))
-Exporter(export, None, SystemClock(), live=list, chance=time.time, version="1", started=0.0)
+Exporter(export, Outbound(), SystemClock(), live=list, chance=time.time, version="1", started=0.0)
 sys.exit(any(name.startswith({absent!r}) for name in sys.modules))
 """
     assert not subprocess.run([sys.executable, "-c", program], check=False).returncode

@@ -1,8 +1,10 @@
+import ssl
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from sidecar.network import Network
 from sidecar.telemetry.otlp.settings import Destination, Export, OtlpSettings, export
 
 BASE = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -98,6 +100,24 @@ def test_what_belongs_to_the_endpoint_of_the_environment():
 
     ours = export(OtlpSettings(endpoint="http://ours"), environment, {}).traces
     assert ours == Destination("http://ours/v1/traces")
+
+
+def test_whom_the_environment_trusts(tmp_path):
+    """Certificates come with the environment's endpoint; one that cannot be read is said, and nothing goes there."""
+    broken = export(OtlpSettings(), {BASE: "https://c", "OTEL_EXPORTER_OTLP_CERTIFICATE": str(tmp_path / "no")}, {})
+    assert not broken
+    assert "ca_file" in broken.problems[0]
+
+    (tmp_path / "ca.pem").write_text(certificate())
+    good = export(OtlpSettings(), {BASE: "https://c", "OTEL_EXPORTER_OTLP_CERTIFICATE": str(tmp_path / "ca.pem")}, {})
+    assert good.metrics is not None
+    assert good.metrics.network == Network(ca_file=str(tmp_path / "ca.pem"))
+
+
+def certificate() -> str:
+    """Some certificate."""
+    der = ssl.create_default_context().get_ca_certs(binary_form=True)[0]
+    return ssl.DER_cert_to_PEM_cert(der)
 
 
 def test_who_it_is():
