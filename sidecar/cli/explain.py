@@ -171,22 +171,21 @@ def _unknown(client: Client, wanted: Wanted) -> str:
 
 def lines(found: Known) -> Iterator[str]:
     """The explanation in words."""
-    rules = {rule["name"]: rule for rule in found["rules"]}
-    told = set()
+    rules: dict[str, list[Known]] = {}
+    for rule in found["rules"]:
+        rules.setdefault(rule["name"], []).append(rule)
     for number, story in enumerate(found["alerts"]):
         if number:
             yield ""
-        name = story["labels"].get("alertname", "")
         yield from _explained(story, found)
-        if name in rules and name not in told:
-            told.add(name)
-            yield from _judged(rules[name], found)
+        for rule in rules.pop(story["labels"].get("alertname", ""), ()):
+            yield from _judged(rule, found)
     if found["more"]:
         yield ""
         yield f"and {found['more']} more; name one by its fingerprint or by labels"
-    for name, rule in rules.items():
-        if name not in told:
-            yield f"{name} {'did' if found['past'] else 'does'} not fire, and has not in the time that is remembered."
+    for name, others in rules.items():
+        yield f"{name} {'did' if found['past'] else 'does'} not fire, and has not in the time that is remembered."
+        for rule in others:
             yield from _judged(rule, found)
 
 
