@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, Final, Literal, Protocol
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.web_protocol import RequestPayloadError
 from pydantic import BaseModel, ConfigDict, Field
 
 from sidecar.api.endpoint import Asked, Body, Operation, Part, described
@@ -132,7 +134,7 @@ def routes(ingest: Ingest) -> list[web.RouteDef]:
 
     async def events(request: web.Request) -> web.Response:
         try:
-            receipt = await ingest.take(request.query.get("sender", ""), request.content_type, request.read)
+            receipt = await ingest.take(request.query.get("sender", ""), request.content_type, partial(_read, request))
         except EventsRefused as exc:
             return ApiError(_WORDS[exc.why], str(exc), retry_after=exc.retry_after).response()
         answer = _answer(receipt)
@@ -141,6 +143,16 @@ def routes(ingest: Ingest) -> list[web.RouteDef]:
         return web.json_response(_problem(receipt) | answer, status=STATUS[Word.BAD_DATA])
 
     return [described(web.post(PATH, events), _OPERATION)]
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except RequestPayloadError:  # cut off, or not compressed as its header says
+        encoding = request.headers.get(hdrs.CONTENT_ENCODING, "none")
+        raise EventsRefused(
+            Why.UNREADABLE, f"the body ends too early, or is not in its Content-Encoding, {encoding[:40]!r}"
+        ) from None
 
 
 def _answer(receipt: Receipt) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Events:
         self._senders: dict[str, _Sender] = {}
         self._results: Counter[str] = Counter()
         self._slots = asyncio.Semaphore(_AT_A_TIME)
+        store.begin(SOURCE, clock.time())  # what nobody has reported yet was 0
 
     def replace(self, settings: EventSettings) -> None:
         """Go on with other settings, and other rules."""
@@ -144,7 +145,6 @@ class Events:
             from sidecar.ingest.events import Decoder
 
             self._decoder = Decoder(self._recorded)
-            self._store.begin(SOURCE, self._clock.time())
             self._bound()
         return self._decoder
 
