@@ -54,7 +54,9 @@ class ToldChannel(Part):
     """What one channel knows of an alert."""
 
     channel: str
-    open: bool = Field(description="Whether it was told that the alert fires, and not yet that it ended.")
+    open: bool = Field(
+        description="Whether it was told that the alert fires, or is about to be, and not yet that it ended."
+    )
     opened_at: Stamp | None
     told_at: Stamp | None = Field(description="When the last opening or reminder was put.")
     reason: str = Field(description="Why it is told nothing now, or was told last.")

@@ -208,11 +208,17 @@ def _explained(story: Known, found: Known) -> Iterator[str]:
     else:
         yield "  now: over"
     yield from screen.table(
-        ((screen.clock(line["at"], time.time()), screen.plain(line["text"])) for line in story["timeline"]), indent=4
+        ((screen.clock(line["at"], time.time()), screen.plain(_happened(line))) for line in story["timeline"]), indent=4
     )
     for step in story["next"]:
         to = f" ({step['channel']})" if step["channel"] else ""
         yield f"  next: {screen.plain(step['what'])}{to} {screen.ahead(step['at'], time.time())}".rstrip()
+
+
+def _happened(line: Known) -> str:
+    """A line of the story; where somebody was not told, until when that was to be so."""
+    until = f" (until {screen.clock(line['due'], time.time())})" if line["event"] == "nothing" and line["due"] else ""
+    return f"{line['text']}{until}"
 
 
 def _then(timeline: Sequence[Known]) -> str:

@@ -242,3 +242,28 @@ def test_names_of_alerts_are_completed(ask, monkeypatch):
     monkeypatch.setenv("SIDECAR_URL", "http://127.0.0.1:1")
     silent = ask()
     assert (silent.out, silent.err) == ("", "")
+
+
+def test_what_held_a_message_back_is_told_with_its_end():
+    """A line about somebody who was not told says until when."""
+    from sidecar.cli.explain import lines
+
+    story = {
+        "fingerprint": "0" * 16,
+        "labels": {"alertname": "Down"},
+        "alert": None,
+        "next": [],
+        "timeline": [
+            {
+                "at": "2026-01-05T12:00:00Z",
+                "event": "nothing",
+                "text": "hook: not told, because its cooldown has not passed",
+                "due": "2026-01-05T12:05:00Z",
+            }
+        ],
+    }
+
+    told = list(lines({"at": 0.0, "past": False, "alerts": [story], "more": 2, "rules": []}))
+
+    assert re.search(r"not told, because its cooldown has not passed \(until .*:05:00\)$", told[2])
+    assert told[-1] == "and 2 more; name one by its fingerprint or by labels"
