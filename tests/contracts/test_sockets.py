@@ -18,6 +18,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "postgres without TLS": {"host": "HOST", "port": "PORT", "password": SECRET, "sslmode": "disable"},
     "amqp": {"url": "amqp://HOST:PORT", "password": SECRET, "values": {"depth": "tasks"}},
     "nats": {"url": "nats://HOST:PORT", "token": SECRET, "values": {"backlog": "orders"}},
+    "grpc": {"address": "HOST:PORT", "metadata": {"authorization": SECRET}},
     "tls": {"address": "HOST:PORT"},
     "tls after SMTP": {"address": "HOST:PORT", "starttls": "smtp"},
     "tcp": {"address": "HOST:PORT", "dialogue": [{"expect": "^2 hello"}, {"send": SECRET}, {"expect": "x"}]},
