@@ -9,9 +9,17 @@ from aiohttp import web
 from pydantic import ValidationError
 from yarl import URL
 
+from sidecar.channels import deliver
+from sidecar.channels.webhook import WebhookChannel
+from sidecar.checks.http import HttpCheck
+from sidecar.clock import SystemClock
+from sidecar.config import parse
 from sidecar.network import Network, NetworkError, excepts
 from sidecar.outbound import Outbound, OutboundError, read_limited
+from sidecar.secrets import Secret
+from sidecar.services.probing import Recording, probe_once
 from tests.certificates import Certificate
+from tests.channels.stories import Ctx, hostile
 
 
 @pytest.fixture(autouse=True)
@@ -269,3 +277,39 @@ async def test_a_configured_proxy_carries_tls(server):
     assert asked[0].startswith(b"CONNECT there.example:443 HTTP/1.1\r\n")
     assert b"Proxy-Authorization: Basic " in asked[0]
     assert "Proxy-Authorization" not in heard[0].headers
+
+
+def test_checks_and_channels_have_what_the_top_level_says():
+    """The top level's network holds for every check and channel, key by key; who does not verify is noted."""
+    found = parse(
+        """
+network: {ip_version: 4, verify: false}
+checks:
+  - {type: http, name: a, url: "http://a/"}
+  - {type: http, name: b, url: "http://b/", network: {verify: true, server_name: c}}
+channels: [{type: log, name: l}]
+""",
+        "sidecar.yml",
+    )
+
+    a, b = (check.network for check in found.checks)
+    assert a is not None
+    assert b is not None
+    assert (a.ip_version, a.verify, b.ip_version, b.verify, b.server_name) == ("4", False, "4", True, "c")
+    assert found.channels[0].network == a
+    assert parse("checks: [{type: http, name: a, url: 'http://a/'}]", "sidecar.yml").checks[0].network is None
+
+
+@pytest.mark.realtime
+async def test_a_probe_and_a_message_leave_as_they_are_set(server):
+    """A check's network and a channel's are those of its requests."""
+    ca, context = server
+    heard: list[web.Request] = []
+    async with listening(context, heard) as port:
+        network = Network(ca_file=str(ca.file), resolve_to=f"127.0.0.1:{port}")
+        check = HttpCheck(name="a", url="https://there.example/probe", network=network)
+        assert (await probe_once(check, Recording(SystemClock(), Outbound()))).ok
+        channel = WebhookChannel(name="w", url=Secret("https://there.example/hook"), network=network)
+        await deliver(channel, hostile(), Ctx(outbound=Outbound()))
+
+    assert [request.path for request in heard] == ["/probe", "/hook"]

@@ -16,6 +16,7 @@ from sidecar.clock import Clock
 from sidecar.model.durations import Duration
 from sidecar.model.errors import SidecarError
 from sidecar.model.notifications import Notification
+from sidecar.network import Network
 from sidecar.outbound import Outbound, OutboundError
 from sidecar.secrets import MASK, Secret, SecretError, redact
 from sidecar.templating import safe
@@ -88,6 +89,9 @@ class Channel(BaseModel, ABC):
         20, description="Messages in a minute; what is beyond is told in few, with counts. 0 for no limit.", ge=0
     )
     timeout: Duration = Field(10.0, description="An attempt that takes longer has failed.", gt=0)
+    network: Network | None = Field(
+        None, description="How messages leave, where that is not as the top level's `network` has it."
+    )
 
     @abstractmethod
     async def send(self, notification: Notification, ctx: SendContext) -> str | None:
@@ -95,6 +99,22 @@ class Channel(BaseModel, ABC):
 
         What it returns is a line for the history: what the other end said, who was refused.
         """
+
+
+async def deliver(channel: Channel, notification: Notification, ctx: SendContext) -> str | None:
+    """Send *notification* by *channel*, over the network that the channel is set to."""
+    return await channel.send(notification, ctx if channel.network is None else _Through(ctx, channel.network))
+
+
+class _Through:
+    """*ctx*, but whatever leaves goes as *network* says."""
+
+    def __init__(self, ctx: SendContext, network: Network) -> None:
+        self.clock = ctx.clock
+        self.outbound = ctx.outbound.with_network(network)
+        self.external_url = ctx.external_url
+        self.external_labels = ctx.external_labels
+        self.timezone = ctx.timezone
 
 
 def _is_web(url: str) -> bool:

@@ -14,7 +14,7 @@ from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, getaddresses, parseaddr
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import aiosmtplib
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -22,6 +22,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from sidecar.channels import Channel, DeliveryError, SendContext, reveal, words
 from sidecar.model.durations import Duration
 from sidecar.model.notifications import Notification
+from sidecar.network import Network, NetworkError
 from sidecar.secrets import Secret, redact
 from sidecar.templating import safe
 from sidecar.templating.messages import Message
@@ -111,18 +112,18 @@ class EmailChannel(Channel):
         content = mail(self, words(notification, ctx), notification, now)
         session = _Session()
         try:
-            await self._talk(session, waiting, content)
+            await self._talk(session, waiting, content, ctx.outbound.network)
         except DeliveryError as exc:
             if not progress.accepted:
                 raise
             session = _Session(put_off=dict.fromkeys(waiting, str(exc)))
         return self._conclude(session, progress, notification.id, now)
 
-    async def _talk(self, session: _Session, recipients: Iterable[str], content: bytes) -> None:
+    async def _talk(self, session: _Session, recipients: Iterable[str], content: bytes, network: Network) -> None:
         client: aiosmtplib.SMTP | None = None
         polite = False  # only who can still be talked to is said goodbye; a cancelled attempt must not wait
         try:
-            client = self._client()
+            client = await self._client(network)
             await client.connect()
             await client.mail(_bare(self.from_))
             for address in recipients:
@@ -147,19 +148,37 @@ class EmailChannel(Channel):
             elif client is not None:
                 client.close()
 
-    def _client(self) -> aiosmtplib.SMTP:
-        context = None if self.security == "none" else ssl.create_default_context(cafile=self.ca_file or None)
+    async def _client(self, network: Network) -> aiosmtplib.SMTP:
+        host, port = await _place(network, self.host, self.port or _PORTS[self.security])
         return aiosmtplib.SMTP(
-            hostname=self.host,
-            port=self.port or _PORTS[self.security],
+            hostname=host,
+            port=port,
             username=self.username or None,
             password=reveal(self.password) if self.password is not None else None,
             local_hostname=self.hello or _own_name(),
             timeout=self.timeout,
             use_tls=self.security == "tls",
             start_tls=self.security == "starttls",
-            tls_context=context,
+            tls_context=self._context(network),
         )
+
+    def _context(self, network: Network) -> ssl.SSLContext | None:
+        """Whom TLS trusts, and whose name the server's certificate has to have, wherever we connect."""
+        if self.security == "none":
+            return None
+        if self.ca_file:
+            network = network.model_copy(update={"ca_file": self.ca_file})
+        try:
+            context = network.ssl_context()
+        except NetworkError as exc:
+            raise DeliveryError(str(exc), retryable=True) from exc
+        name = network.server_name or self.host
+
+        class Named(ssl.SSLContext):
+            def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+                return context.wrap_bio(*args, **(kwargs | {"server_hostname": name}))
+
+        return Named(ssl.PROTOCOL_TLS_CLIENT)
 
     def _conclude(self, session: _Session, progress: _Progress, id_: str, now: float) -> str:
         """The line for the history, or the error that makes delivery try again for those who were put off."""
@@ -196,6 +215,15 @@ def mail(channel: EmailChannel, message: Message, notification: Notification, no
     # EmailMessage doubles spaces where it folds text that is partly ASCII; the older Header does not.
     subject = Header(message.headline, maxlinelen=76, header_name="Subject").encode(linesep="\r\n")
     return f"Subject: {subject}\r\n".encode("ascii") + result.as_bytes()
+
+
+async def _place(network: Network, host: str, port: int) -> tuple[str, int]:
+    """Where to connect for *host*: an address when the version of IP matters, else what will be resolved."""
+    host, port = network.address(host, port)
+    if network.family:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, family=network.family, type=socket.SOCK_STREAM)
+        host = str(found[0][4][0])
+    return host, port
 
 
 async def _offer(client: aiosmtplib.SMTP, session: _Session, address: str) -> None:

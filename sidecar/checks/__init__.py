@@ -15,6 +15,7 @@ from sidecar.model.errors import SidecarError
 from sidecar.model.heartbeats import Heard
 from sidecar.model.samples import Family
 from sidecar.model.schedules import Cron, Hours, Zone
+from sidecar.network import Network
 from sidecar.outbound import Outbound
 
 
@@ -111,6 +112,9 @@ class Check(BaseModel, ABC):
     depends_on: tuple[str, ...] = Field((), description="Names of checks without which this one cannot be up.")
     critical: bool = Field(False, description="Whether health is critical when this check is down.")
     labels: dict[str, str] = Field(default_factory=dict, description="Labels of the check's series.")
+    network: Network | None = Field(
+        None, description="How the probe connects, where that is not as the top level's `network` has it."
+    )
     scope: Literal["fleet", "pod"] | None = Field(
         None,
         description="Whether all pods see the same (fleet), or this one sees its own (pod: the series carry `pod`). "

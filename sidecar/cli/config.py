@@ -106,6 +106,8 @@ def _notes(found: configuration.Config) -> list[str]:
         notes.append("`database` is empty: a restart forgets what was told")
     if found.checks and not any(item.critical for item in found.checks):
         notes.append("no check is `critical: true`: /health answers 503 only while every check is unknown")
+    networks = {item.name: item.network for item in found.checks} | {item.name: item.network for item in found.channels}
+    notes += [f"{name}: {note}" for name, network in networks.items() if network for note in network.notes]
     return notes
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from sidecar import config
-from sidecar.channels import Channel, DeliveryError
+from sidecar.channels import Channel, DeliveryError, deliver
 from sidecar.clock import Clock, SystemClock
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.durations import show
@@ -75,7 +75,7 @@ async def _attempt(channel: Channel, notification: Notification, ctx: _Ctx, name
     began = ctx.clock.monotonic()
     try:
         async with asyncio.timeout(channel.timeout):
-            said = await channel.send(notification, ctx)
+            said = await deliver(channel, notification, ctx)
     except DeliveryError as exc:
         _failed(f"{name} not delivered: {redact(str(exc))}")
         return _next_step(exc)

@@ -19,11 +19,13 @@ from sidecar.config import including
 from sidecar.config.files import Disk, Files, packs
 from sidecar.config.settings import PREFIX, RulesEntry, Settings
 from sidecar.model.errors import ConfigError, Mistake
+from sidecar.network import Network
 from sidecar.rules.compiled import RuleSet
 from sidecar.rules.files import Source, load_rules
 from sidecar.yamlfile import Document, join, load, mistakes_of
 
 M = TypeVar("M", bound=BaseModel)
+N = TypeVar("N", Check, Channel)
 
 RESERVED_LABELS: Final = frozenset(
     {"check", "type", "target", "critical", "pod", "instance", "job", "le", "quantile", "window", "phase", "source"}
@@ -109,7 +111,14 @@ class _Reader:
         if self._mistakes or settings is None:
             others = [mistake for mistake in self._mistakes if mistake.key not in told]
             raise ConfigError(*told.values(), *others)
-        return Config(settings, tuple(checks.values()), tuple(channels.values()), rules, self._document.file)
+        network = settings.network
+        return Config(
+            settings,
+            tuple(_connected(check, network) for check in checks.values()),
+            tuple(_connected(channel, network) for channel in channels.values()),
+            rules,
+            self._document.file,
+        )
 
     def _wrong(self, path: str, message: str) -> None:
         place = self._elsewhere(path)
@@ -262,6 +271,13 @@ class _Reader:
             raise ValueError(f"{path} {problem}") from None
         except OSError as exc:
             raise ValueError(f"{path} cannot be read: {exc.strerror}; expected a rule file") from exc
+
+
+def _connected(item: N, network: Network) -> N:
+    """*item*, which connects as *network* says wherever it does not say itself."""
+    if not network.model_fields_set:
+        return item
+    return item.model_copy(update={"network": (item.network or Network()).over(network)})
 
 
 def _settings(values: Mapping[str, Any], flags: Mapping[str, Any]) -> Settings:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sidecar.model.durations import Duration
+from sidecar.network import Network
 from sidecar.rules.model import Override
 from sidecar.secrets import Secret
 from sidecar.services import addresses
@@ -118,6 +119,9 @@ class Settings(BaseSettings):
     rules: list[RulesEntry] = Field(default_factory=list, description="What is worth telling.")
     include: list[str] | str = Field(
         default_factory=list, description="Folders or files with more of the same keys; a value is given once in all."
+    )
+    network: Network = Field(
+        default_factory=Network, description="How connections are made; checks and channels may have it differently."
     )
     connectivity: ConnectivitySettings = Field(
         default_factory=ConnectivitySettings, description="Whether we are cut off ourselves."

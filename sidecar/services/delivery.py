@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import structlog
 
 from sidecar.alerts.record import Record
-from sidecar.channels import Channel, DeliveryError, SendContext
+from sidecar.channels import Channel, DeliveryError, SendContext, deliver
 from sidecar.clock import Clock
 from sidecar.db import Database, outbox, unreadable
 from sidecar.model.families import (
@@ -270,7 +270,7 @@ class Delivery:
         """One attempt; whatever the channel does, it ends in time and in an Outcome."""
         try:
             async with asyncio.timeout(channel.timeout):
-                text = await channel.send(notification, self._ctx)
+                text = await deliver(channel, notification, self._ctx)
             return Outcome(redact(text or ""))
         except DeliveryError as exc:
             reason = "refused" if not exc.retryable else "unanswered" if exc.maybe else "failed"

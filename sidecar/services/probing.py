@@ -87,6 +87,7 @@ async def probe_once(check: Check, ctx: Recording, offline: Callable[[], bool] =
     *offline*: whether this machine's own network is away. It is asked after a failure that the network may explain,
     which then is none.
     """
+    ctx.outbound = ctx.outbound.with_network(check.network)
     about: dict[str, tracing.Value] = {
         "sidecar.check.name": check.name,
         "sidecar.check.type": check.type,

@@ -7,6 +7,7 @@ from sidecar.clock import Clock
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification, NotifyKind, Told, notification_id
+from sidecar.outbound import Outbound
 
 NOON: Final = 1767614400.0
 """2026-01-05 12:00:00 UTC, where virtual time begins."""
@@ -153,7 +154,7 @@ class Fixed:
 class Ctx:
     """The other end of a delivery, as delivery would hand it in."""
 
-    outbound: Any = None
+    outbound: Outbound = field(default_factory=Outbound)
     clock: Clock = field(default_factory=lambda: Fixed(NOON + 5))
     external_url: str = "https://sidecar.example.com"
     external_labels: dict[str, str] = field(default_factory=lambda: {"cluster": "prod", "region": "eu"})
