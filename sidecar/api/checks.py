@@ -1,6 +1,5 @@
 """The checks: what they say, why, and what comes next."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -10,27 +9,21 @@ from pydantic import Field
 from sidecar.api.endpoint import Answer, Asked, Nothing, Part, get, post
 from sidecar.api.moments import Stamp, iso
 from sidecar.api.problems import ApiError, Word
+from sidecar.api.runs import Runs
 from sidecar.checks import Check
 from sidecar.model.checks import LAPSED, OFF_HOURS, OFFLINE, UNKNOWN, CheckState, CheckStatus, ProbeResult
 from sidecar.model.checks import Evidence as Seen
 from sidecar.model.durations import show
-from sidecar.model.errors import SidecarError
 from sidecar.model.labels import Labels
 from sidecar.model.samples import SeriesData, is_stale
 from sidecar.promql import LOOKBACK_MS
 
-PAID_GAP: Final = 60.0
-"""Seconds from one probe that costs money to the next that somebody asks for: whoever asks again spends again."""
-FREE_GAP: Final = 1.0
-"""The same for probes that cost nothing."""
 _REASONS: Final = {
     LAPSED: "there was no result for too long",
     OFF_HOURS: "it is not probed at this time",
     OFFLINE: "this machine's own network is away",
     UNKNOWN: "its probe came to no verdict",
 }
-PATIENCE: Final = 25.0
-"""Seconds after which whoever asked for a probe is told that it still runs: less than the server waits."""
 
 
 class OneCheck(Asked):
@@ -233,7 +226,7 @@ class Watching(Protocol):
 
 def routes(watching: Watching, now: Callable[[], float]) -> list[web.RouteDef]:
     """The checks as *watching* knows them."""
-    runs = _Runs(watching, now)
+    runs = Runs(watching.run_now, now)
 
     def find(name: str) -> tuple[Check, CheckState]:
         known = {check.name: check for check in watching.checks}
@@ -271,46 +264,3 @@ def routes(watching: Watching, now: Callable[[], float]) -> list[web.RouteDef]:
             {202: "It still runs.", **missing, 429: "It was probed a moment ago."},
         ),
     ]
-
-
-class _Runs:
-    """Probes that were asked for: joined while they run, and not too many in a row."""
-
-    def __init__(self, watching: Watching, now: Callable[[], float]) -> None:
-        self._watching = watching
-        self._now = now
-        self._running: dict[str, asyncio.Task[object]] = {}
-        self._asked: dict[str, float] = {}
-
-    async def run(self, check: Check, state: CheckState) -> bool:
-        """Whether the probe ended in time; raises ApiError when it is too soon."""
-        task = self._running.get(check.name)
-        if task is None:
-            self._hold(check, state)
-            self._asked[check.name] = self._now()
-            task = asyncio.create_task(self._probe(check.name), name=f"asked probe of {check.name}")
-            self._running[check.name] = task
-            task.add_done_callback(lambda _: self._running.pop(check.name, None))
-        done, _ = await asyncio.wait([task], timeout=PATIENCE)
-        for each in done:
-            try:
-                each.result()
-            except SidecarError as exc:  # the check left the configuration meanwhile
-                raise ApiError(Word.NOT_FOUND, str(exc)) from exc
-        return bool(done)
-
-    async def _probe(self, name: str) -> object:
-        return await self._watching.run_now(name)
-
-    def _hold(self, check: Check, state: CheckState) -> None:
-        gap = PAID_GAP if check.costs_money else FREE_GAP
-        last = max(state.last.at if state.last and check.costs_money else 0.0, self._asked.get(check.name, 0.0))
-        wait = last + gap - self._now()
-        if 0 < wait <= gap:
-            why = "each probe costs money" if check.costs_money else "it is probed for whoever asks, but not at will"
-            raise ApiError(
-                Word.TOO_MANY,
-                f"the check {check.name!r} was probed {show(gap - wait)} ago, expected at least {show(gap)} between "
-                f"two probes, because {why}; its state is at /api/v1/checks/{check.name}",
-                retry_after=wait,
-            )

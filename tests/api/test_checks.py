@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sidecar.api.checks import FREE_GAP, PAID_GAP, PATIENCE
+from sidecar.api.runs import FREE_GAP, PAID_GAP, PATIENCE
 
 PAID = {
     "type": "claude.messages",
