@@ -93,7 +93,12 @@ async def answer(
     redirects: int = 0,
     phase: Phase | None = None,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """The answer to one request, with phases, status and certificate recorded; raises CheckFailed."""
+    """The answer to one request, with phases, status and certificate recorded; raises CheckFailed.
+
+    Phases are summed over redirects, and the certificate is the first to expire of all that were shown.
+    """
+    phases: dict[str, float] = {}
+    ends: list[float] = []
     try:
         async with ctx.outbound.request(
             method,
@@ -101,11 +106,16 @@ async def answer(
             headers=headers,
             body=body,
             redirects=redirects,
-            phase=phase or ctx.phase,
-            certificate=lambda ends: ctx.record(PROBE_CERT_EXPIRY, ends),
+            phase=phase or phases.__setitem__,
+            certificate=ends.append,
         ) as response:
             ctx.record(PROBE_STATUS, float(response.status))
             ctx.note(status=response.status)
             yield response
     except OutboundError as exc:
         raise CheckFailed(exc.error_type, redact(exc.message)) from exc
+    finally:
+        for name, seconds in phases.items():
+            ctx.phase(name, seconds)
+        if ends:
+            ctx.record(PROBE_CERT_EXPIRY, min(ends))
