@@ -39,6 +39,34 @@ CHECK_DOWN_REASON = _gauge(
 )
 CHECK_UNDECIDED = _counter("sidecar_check_undecided_total", "Probes that came to no verdict, by reason.")
 
+# This machine and its container, by `of` (machine, container) where both are known. Labels: the check's own.
+SYSTEM_CPU_USAGE = _gauge("system_cpu_usage_ratio", "Share of the processor that is in use; of the limit, if limited.")
+SYSTEM_CPU_CORES = _gauge("system_cpu_cores", "Cores of the machine, or those that the container may use.")
+SYSTEM_CPU_THROTTLED = _gauge(
+    "system_cpu_throttled_ratio", "Share of the scheduler's periods in which the container had to wait."
+)
+SYSTEM_LOAD1 = _gauge("system_load1", "Load of the machine over 1 minute.")
+SYSTEM_LOAD5 = _gauge("system_load5", "Load of the machine over 5 minutes.")
+SYSTEM_LOAD15 = _gauge("system_load15", "Load of the machine over 15 minutes.")
+SYSTEM_MEMORY_TOTAL = _gauge("system_memory_total_bytes", "Memory of the machine, or the container's limit.")
+SYSTEM_MEMORY_AVAILABLE = _gauge("system_memory_available_bytes", "Memory that can be had without swapping.")
+SYSTEM_SWAP_TOTAL = _gauge("system_swap_total_bytes", "Swap space of the machine.")
+SYSTEM_SWAP_USED = _gauge("system_swap_used_bytes", "Swap space that is in use.")
+SYSTEM_PIDS = _gauge("system_pids", "Processes and threads of the container.")
+SYSTEM_PIDS_MAX = _gauge("system_pids_max", "Processes and threads that the container may have.")
+SYSTEM_OPEN_FILES = _gauge("system_open_files", "Files that are open in the whole machine.")
+SYSTEM_OPEN_FILES_MAX = _gauge("system_open_files_max", "Files that may be open in the whole machine.")
+SYSTEM_PRESSURE = _gauge(
+    "system_pressure_ratio", "Share of 10 s in which some or all (kind) processes waited for the resource."
+)
+SYSTEM_NETWORK_ERRORS = Family(
+    "system_network_errors_total", Kind.UNTYPED, "Errors and drops of the interfaces since the start, by direction."
+)
+SYSTEM_DISK_TOTAL = _gauge("system_disk_total_bytes", "Size of a path's file system, without what root reserves.")
+SYSTEM_DISK_FREE = _gauge("system_disk_free_bytes", "What is free of it.")
+SYSTEM_INODES_TOTAL = _gauge("system_disk_inodes", "Inodes of a path's file system.")
+SYSTEM_INODES_FREE = _gauge("system_disk_inodes_free", "Inodes that are free.")
+
 COMMAND_EXIT_CODE = _gauge("command_exit_code", "Exit code of the last program that ended by itself.")
 
 # Jobs that call in. Labels: the check's own.
