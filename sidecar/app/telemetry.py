@@ -47,7 +47,7 @@ class Telemetry:
         self._dry = dry
         self._started = clock.time()
         self._loop = LoopWatch(clock.monotonic)
-        self._export = self._wanted(settings)
+        self._export, self._network = self._wanted(settings), settings.network
         self._exporter: Exporter | None = None
         self._changed = asyncio.Event()
 
@@ -68,8 +68,8 @@ class Telemetry:
     def replace(self, settings: Settings) -> None:
         """Go on with *settings*."""
         wanted = self._wanted(settings)
-        if wanted != self._export:
-            self._export = wanted
+        if (wanted, settings.network) != (self._export, self._network):
+            self._export, self._network = wanted, settings.network
             self._changed.set()
 
     def updates(self) -> tuple[Update, ...]:
@@ -113,7 +113,7 @@ class Telemetry:
         log.info("telemetry.exporting", **urls)
         return Exporter(
             wanted,
-            self._outbound,
+            self._outbound.with_network(self._network),
             self._clock,
             live=self._live,
             chance=random.random,
