@@ -17,6 +17,12 @@ def daemon(tmp_path_factory):
         yield daemon
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """Whoever runs the tests may have a narrow terminal."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def ask(daemon, sidecar, monkeypatch):
     """Call a command with the daemon's address; what the daemon itself logs meanwhile is left out."""
@@ -267,3 +273,28 @@ def test_what_held_a_message_back_is_told_with_its_end():
 
     assert re.search(r"not told, because its cooldown has not passed \(until .*:05:00\)$", told[2])
     assert told[-1] == "and 2 more; name one by its fingerprint or by labels"
+
+
+def test_an_alert_is_acknowledged_and_taken_back(ask):
+    """By name, with who and why; what does not fire is named, with exit code 1."""
+    said = ask("ack", "TargetDown", "check=bad", "--by", "anna", "--comment", "on it")
+    assert (said.code, "acknowledged by anna" in said.out) == (0, True)
+    assert "acknowledged by anna: on it" in ask("explain", "TargetDown").out
+    assert "not acknowledged any more" in ask("ack", "TargetDown", "--undo").out
+
+    said = ask("ack", "Nothing")
+    assert (said.code, "firing: TargetDown" in said.err) == (1, True)
+
+
+def test_a_silence_is_added_listed_and_ended(ask):
+    """What is silent, until when, by whom and why stands on one line; the beginning of its id is enough to end it."""
+    said = ask("silence", "add", "Slow", "check=~g.*", "--for", "2h", "--by", "anna", "--comment", "moving house")
+    assert said.code == 0
+    assert 'alertname="Slow", check=~"g.*" by anna (moving house)' in said.out
+    assert said.out.split()[0] in ask("silence", "list").out
+    assert "ended" in ask("silence", "expire", said.out[:6]).out
+    assert ask("silence", "list").out == "nothing is silenced"
+    assert json.loads(ask("silence", "list", "--all", "--json").out)[0]["state"] == "expired"
+
+    said = ask("silence", "add", "alertname=~.*")
+    assert (said.code, "expected at least one that asks for something" in said.err) == (2, True)

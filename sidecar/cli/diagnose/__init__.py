@@ -17,7 +17,6 @@ from sidecar.cli.diagnose.places import Place, Way, ways
 from sidecar.clock import SystemClock
 from sidecar.config import Config
 from sidecar.model.errors import ConfigError
-from sidecar.network import Network
 from sidecar.outbound import Outbound
 from sidecar.secrets import SecretError
 
@@ -55,7 +54,7 @@ def diagnose(file: Path, *, as_json: bool) -> None:
 async def _examine(found: Config, file: Path, *, as_json: bool) -> list[Finding]:
     """Examine everything side by side; each is shown as soon as those before it are."""
     findings = []
-    outbound = Outbound(network=getattr(found.settings, "network", None) or Network())
+    outbound = Outbound(network=found.settings.network)
     try:
         async for finding in examine(found, file, outbound):
             findings.append(finding)
