@@ -7,13 +7,15 @@ import platform
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
-from tests.bench import checks, everything, memory, reaction, stack, start
+from tests.bench import checks, events, everything, exposition, memory, reaction, stack, start
 
 MEASURES: dict[str, Callable[[float], Coroutine[None, None, str]]] = {
     "start": lambda share: start.measure(max(3, int(20 * share))),
     "reaction": lambda share: reaction.measure(int(1000 * share)),
     "stack": lambda share: stack.measure(int(100 * share)),
     "checks": lambda share: checks.measure(300 * share),
+    "events": lambda share: events.measure(int(200 * share)),
+    "exposition": lambda share: exposition.measure(int(200 * share)),
     "memory": lambda share: memory.measure(600 * share),
     "everything": lambda share: everything.measure(300 * share),
 }
