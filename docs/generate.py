@@ -15,6 +15,7 @@ from sidecar.claude.errors import ErrorType
 from sidecar.config import HttpSettings, LogSettings, RulesEntry, Settings
 from sidecar.model import durations, families
 from sidecar.model.samples import Family
+from sidecar.network import Network
 from sidecar.rules.model import AlertingRule, Override, RuleGroup
 from sidecar.services.events import EventSettings
 from sidecar.telemetry.logfile import LogFileSettings
@@ -39,6 +40,7 @@ def _lines() -> Iterator[str]:
     yield from _section("`otlp:`", OtlpSettings)
     yield from _section("`otlp.traces:`", TraceSettings)
     yield from _section("`otlp.metrics:`", MetricSettings)
+    yield from _section("`network:`", Network)
     yield from _section("`events:`", EventSettings)
     yield from _section("`rules:` entries", RulesEntry)
     yield from _section("`override:` of a rule", Override)
