@@ -99,6 +99,11 @@ def post(path: str, handler: Function[Q], summary: str, statuses: Mapping[int, s
     return _route(hdrs.METH_POST, path, handler, summary, statuses)
 
 
+def delete(path: str, handler: Function[Q], summary: str, statuses: Mapping[int, str] | None = None) -> web.RouteDef:
+    """The route that answers DELETE."""
+    return _route(hdrs.METH_DELETE, path, handler, summary, statuses)
+
+
 def both(
     path: str, handler: Function[Q], summary: str, statuses: Mapping[int, str] | None = None
 ) -> list[web.RouteDef]:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from sidecar.alerts.timeline import Entry
-from sidecar.api import alerts, checks, notifications, query, rules, series, status, summary, timeline
+from sidecar.api import alerts, checks, notifications, query, quieting, rules, series, status, summary, timeline
 from sidecar.api.endpoint import Operation, described, written
 from sidecar.api.exposition import Live
 from sidecar.api.health import Health
@@ -36,6 +36,9 @@ class Daemon(rules.Ruling, checks.Watching, Protocol):
 
     def health(self) -> Health: ...
 
+    @property
+    def quieter(self) -> quieting.Quieter: ...
+
 
 def routes(
     daemon: Daemon, ready: Callable[[], Sequence[str]], alive: Callable[[], Sequence[str]]
@@ -54,6 +57,7 @@ def routes(
     return [
         *checks.routes(daemon, daemon.now),
         *alerts.routes(daemon, daemon.now),
+        *quieting.routes(daemon.quieter, daemon.now),
         *timeline.routes(daemon, _History(daemon), daemon.now),
         *rules.routes(daemon, daemon.now),
         *query.routes(lambda: daemon.querier, daemon.now),

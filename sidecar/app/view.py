@@ -18,6 +18,7 @@ from sidecar.model.samples import SeriesData
 from sidecar.promql import Querier
 from sidecar.rules.compiled import Alerting, RuleSet
 from sidecar.services.prober import Prober
+from sidecar.services.quieting import Quieter
 from sidecar.store import Store
 
 
@@ -31,6 +32,7 @@ class Parts(Protocol):
     database: Database
     prober: Prober
     evaluations: Evaluations
+    quieter: Quieter
 
     def health(self) -> Health: ...
     def live(self) -> Live: ...
@@ -70,6 +72,10 @@ class View:
     @property
     def evaluations(self) -> Evaluations:
         return self._daemon.evaluations
+
+    @property
+    def quieter(self) -> Quieter:
+        return self._daemon.quieter
 
     def now(self) -> float:
         """Seconds since the epoch."""

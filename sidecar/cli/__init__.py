@@ -14,6 +14,8 @@ COMMANDS = {
     "status": "What a running daemon knows, on one screen.",
     "explain": "Why an alert fired or did not, and what comes next.",
     "query": "Ask a running daemon in PromQL.",
+    "ack": "Say that somebody works on an alert.",
+    "silence": "Silence alerts for a while.",
     "diagnose": "Try from here what the daemon will need: names, TLS, keys, clock, disk.",
     "check": "Probe once, print what happened, exit 1 if a check failed.",
     "config": "Check, show or describe the configuration.",

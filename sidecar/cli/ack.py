@@ -1,0 +1,57 @@
+"""`sidecar ack`: say that somebody works on an alert."""
+
+import getpass
+import json
+from collections.abc import Sequence
+
+import click
+
+from sidecar.cli import completing, screen
+from sidecar.cli.client import Client, connected
+from sidecar.cli.explain import read
+
+
+def me() -> str:
+    """Who asks, as the machine knows them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user in a container
+        return "somebody"
+
+
+@click.command(
+    epilog="Examples: sidecar ack ClaudeDown    sidecar ack ClaudeDown check=gateway --comment 'on it'    "
+    "sidecar ack 1f2e3d4c --undo"
+)
+@click.argument("alert", nargs=-1, required=True, shell_complete=completing.alerts)
+@click.option("--by", default=me, show_default="who you are here", help="Who works on it.")
+@click.option("--comment", default="", help="What is known so far; it stands in the alert's timeline.")
+@click.option("--undo", is_flag=True, help="Nobody works on it any more.")
+@connected
+def ack(client: Client, alert: Sequence[str], by: str, comment: str, *, undo: bool, as_json: bool) -> None:
+    """Say that somebody works on ALERT: no reminders of it until it ends. Its end is told all the same.
+
+    ALERT is a rule's name, the beginning of a fingerprint, or conditions on labels. Exit code 1 if none such fires.
+    """
+    wanted = read(alert)
+    firing = [one for one in client.data("/api/v1/alerts")["alerts"] if one["state"] == "firing"]
+    chosen = [one for one in firing if wanted.fits(one["labels"], one["fingerprint"])]
+    for one in chosen:
+        path = f"/api/v1/alerts/{one['fingerprint']}/ack"
+        if undo:
+            client.answer(path, method="DELETE")
+        else:
+            client.answer(path, {"by": by, "comment": comment}, method="POST")
+    if as_json:
+        click.echo(
+            json.dumps([{"fingerprint": one["fingerprint"], "labels": one["labels"]} for one in chosen], indent=2)
+        )
+    for one in () if as_json else chosen:
+        name = screen.plain(one["labels"].get("alertname", ""))
+        click.echo(
+            f"{name} {one['fingerprint']}: " + ("not acknowledged any more" if undo else f"acknowledged by {by}")
+        )
+    if not chosen:
+        names = ", ".join(sorted({screen.plain(one["labels"].get("alertname", "")) for one in firing}))
+        click.echo(f"no alert that fires is meant by {wanted}; firing: {names or 'nothing'}", err=True)
+        raise click.exceptions.Exit(1)

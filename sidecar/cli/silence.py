@@ -1,0 +1,79 @@
+"""`sidecar silence`: alerts that open nothing and repeat nothing for a while."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from sidecar.cli import completing, screen
+from sidecar.cli.ack import me
+from sidecar.cli.client import Client, connected
+from sidecar.cli.explain import read
+from sidecar.cli.times import Span
+from sidecar.model.durations import show
+from sidecar.model.matchers import Matcher, MatchOp
+
+
+@click.group()
+def silence() -> None:
+    """Silence alerts for a while. What was told before is still told to end."""
+
+
+@silence.command(
+    epilog="Example: sidecar silence add alertname=ClaudeDown 'check=~gw-.*' --for 2h --comment 'moving house'"
+)
+@click.argument("alert", nargs=-1, required=True, shell_complete=completing.alerts)
+@click.option("--for", "duration", type=Span(), default=3600.0, show_default="1h", help="How long.")
+@click.option("--comment", default="", help="Why.")
+@click.option("--by", default=me, show_default="who you are here", help="Who says so.")
+@connected
+def add(client: Client, alert: Sequence[str], duration: float, comment: str, by: str, *, as_json: bool) -> None:
+    """Silence the alerts that ALERT means: a name, conditions on labels, or both."""
+    wanted = read(alert)
+    if wanted.fingerprint:
+        raise click.UsageError(
+            "got a fingerprint, expected a name or conditions on labels; for one alert see `sidecar ack`"
+        )
+    named = (Matcher("alertname", MatchOp.EQ, wanted.name),) if wanted.name else ()
+    match = "{" + ",".join(_written(matcher) for matcher in (*named, *wanted.matchers)) + "}"
+    asked = {"match": match, "duration": str(duration), "created_by": by, "comment": comment}
+    found = client.answer("/api/v1/silences", asked, method="POST")["data"]
+    click.echo(json.dumps(found, indent=2) if as_json else f"{found['id']}  for {show(duration)}: {_what(found)}")
+
+
+@silence.command("list", epilog="Example: sidecar silence list --all")
+@click.option("--all", "everything", is_flag=True, help="Those that are over, too.")
+@connected
+def list_(client: Client, *, everything: bool, as_json: bool) -> None:
+    """Show what is silent now, and what will be."""
+    found = [one for one in client.data("/api/v1/silences")["silences"] if everything or one["state"] != "expired"]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for one in found:
+        until = one["ends_at"].replace("T", " ")[:16]
+        click.echo(f"{one['id']}  {one['state']:8}  until {until} UTC  {_what(one)}")
+    if not found:
+        click.echo("nothing is silenced")
+
+
+@silence.command(epilog="Example: sidecar silence expire 7c1f0b1e-6d0f-4c5e-9b43-0a0f4c6f2d11")
+@click.argument("id_", metavar="ID")
+@connected
+def expire(client: Client, id_: str, *, as_json: bool) -> None:
+    """End a silence now. What still fires is told at once that its silence ended."""
+    full = [one["id"] for one in client.data("/api/v1/silences")["silences"] if one["id"].startswith(id_)]
+    if len(full) > 1:
+        raise click.UsageError(f"{id_!r} is the beginning of {len(full)} silences, expected more of it")
+    found = client.answer(f"/api/v1/silences/{full[0] if full else id_}", method="DELETE")["data"]
+    click.echo(json.dumps(found, indent=2) if as_json else f"{found['id']}  ended: {_what(found)}")
+
+
+def _written(matcher: Matcher) -> str:
+    return f"{matcher.name}{matcher.op.value}{json.dumps(matcher.value)}"
+
+
+def _what(found: Mapping[str, Any]) -> str:
+    said = f" ({screen.plain(found['comment'])})" if found["comment"] else ""
+    return f"{screen.plain(', '.join(found['matchers']))} by {screen.plain(found['created_by'])}{said}"
