@@ -17,7 +17,7 @@ from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._http import quoted, reveal
 from sidecar.checks._net import Address, Stream, closing, dial, record_expiry, start_tls, translated, trust
 from sidecar.checks._values import Bounds, ValueName, report
-from sidecar.secrets import Secret
+from sidecar.secrets import Secret, remember
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 _MODES: Final[tuple[SslMode, ...]] = ("disable", "prefer", "require", "verify-ca", "verify-full")
@@ -204,6 +204,7 @@ def _parse(dsn: str) -> _Place:
     if sslmode is None:
         raise ValueError(f"the dsn's sslmode is none, expected one of {', '.join(_MODES)}")
     password = unquote(parts.password) if parts.password is not None else None
+    remember(password or "")  # the DSN has it in another form
     return _Place(Address(host, port), unquote(parts.username or ""), password, unquote(parts.path.strip("/")), sslmode)
 
 

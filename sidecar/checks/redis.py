@@ -10,6 +10,7 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     InvalidResponse,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     RedisError,
@@ -177,6 +178,9 @@ class RedisCheck(Check):
                 return CheckFailed("permission", f"{self._at} does not permit it: {said}")
             case BusyLoadingError():
                 return CheckFailed("server_error", f"{self._at} is still loading its data: {said}")
+            case MovedError():
+                advice = "probe the node that has them, or leave them out"
+                return CheckFailed("bad_request", f"{self._at} is a cluster, and keys are at another node; {advice}")
             case OutOfMemoryError():
                 return CheckFailed("overloaded", f"{self._at} is out of memory: {said}")
             case InvalidResponse():

@@ -62,9 +62,9 @@ class Peer:
                 await writer.drain()
                 # Whoever hangs up on what was not read yet resets the connection, and takes back what was said.
                 with suppress(TimeoutError):  # a client may wait for us to begin
-                    async with asyncio.timeout(0.1):
+                    async with asyncio.timeout(0.03):
                         await reader.read(1)
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.005)
             elif self._says == RESET:
                 writer.transport.abort()
             elif self._says == ENDLESS:

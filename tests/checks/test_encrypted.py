@@ -77,7 +77,7 @@ async def test_who_is_on_the_other_side(tmp_path, monkeypatch, server):
     assert (stranger.error_type, other.error_type) == ("tls", "tls")
 
 
-@pytest.mark.parametrize("server", [redis, nats, postgres])
+@pytest.mark.parametrize("server", [redis, nats])
 async def test_the_network_of_a_check(tmp_path, server):
     """Whom to trust, under which name and where to connect are settings of the network."""
     ca = Certificate.make(tmp_path, "ca", authority=True)

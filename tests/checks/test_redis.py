@@ -221,6 +221,16 @@ async def test_loading_and_full_have_words():
     assert loading.message.endswith("is still loading its data: Redis is loading the dataset in memory")
 
 
+async def test_a_key_of_a_cluster():
+    """A key that lives on another node is a mistake of the settings."""
+    said = b"+PONG\r\n$13\r\nrole:master\r\n\r\n-MOVED 866 10.0.0.1:6379\r\n"
+    async with peer(said) as server:
+        probed = await look(check(server.port, values={"queue": "jobs"}))
+
+    assert probed.error_type == "bad_request"
+    assert probed.message.startswith(f"127.0.0.1:{server.port} is a cluster, and keys are at another node")
+
+
 async def test_a_probe_that_is_cut_off_leaves_no_connection():
     """At the timeout the connection is closed."""
     async with peer(SILENT) as server:

@@ -15,7 +15,6 @@ from sidecar.checks.tls import TlsCheck
 from sidecar.model.families import PROBE_CERT_EXPIRY, PROBE_PHASE
 from tests.certificates import DAY, Certificate
 from tests.checks.peers import SILENT, look, peer
-from tests.servers import postgres_server
 
 pytestmark = pytest.mark.realtime
 
@@ -179,7 +178,12 @@ async def ftp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
     writer.write(b"234 go on\r\n")
 
 
-@pytest.mark.parametrize("talk", [smtp, imap, pop3, ftp])
+async def postgres(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    assert (await reader.readexactly(8))[4:] == (80877103).to_bytes(4, "big")
+    writer.write(b"S")
+
+
+@pytest.mark.parametrize("talk", [smtp, imap, pop3, ftp, postgres])
 async def test_tls_is_asked_for(folder, ca, talk):
     """Where TLS begins in the middle, the check knows the words."""
     certificate = Certificate.make(folder, "leaf", issuer=ca, names=HERE)
@@ -189,16 +193,12 @@ async def test_tls_is_asked_for(folder, ca, talk):
     assert probed.result.ok, probed.message
 
 
-async def test_the_certificate_of_a_postgres(folder, ca):
-    """A PostgreSQL is asked for TLS in its own way."""
-    certificate = Certificate.make(folder, "leaf", issuer=ca, names=HERE)
-    with postgres_server(password="any", certificate=certificate) as server:
-        encrypted = await look(check(server.port, starttls="postgres"))
-    async with peer(b"N") as plain:
-        without = await look(check(plain.port, starttls="postgres"))
+async def test_a_postgres_without_tls():
+    """A PostgreSQL that has no TLS says so in its own way."""
+    async with peer(b"N") as server:
+        probed = await look(check(server.port, starttls="postgres"))
 
-    assert encrypted.result.ok, encrypted.message
-    assert without.message == f"127.0.0.1:{plain.port} offers no TLS"
+    assert probed.message == f"127.0.0.1:{server.port} offers no TLS"
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ async def test_whatever_the_peer_says_it_is_a_failed_probe(name, said):
 async def test_a_peer_that_says_nothing_ends_in_a_timeout(name):
     """Silence lasts as long as the check's timeout; then the connection is closed."""
     async with peer(SILENT) as server:
-        probed = await look(built(name, server.port, timeout="300ms"))
+        probed = await look(built(name, server.port, timeout="100ms"))
         await server.left.wait()
 
     assert probed.error_type == "timeout"
