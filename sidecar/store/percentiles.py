@@ -17,7 +17,7 @@ _KEPT: Final = ("model", "target", "source")
 _SOURCES: Final = frozenset({"probe", "traffic"})
 _OTHER: Final = "other"
 _PER_METRIC: Final = 50
-_ALTOGETHER: Final = 200  # sketches; some 10 MB when all of them are busy
+_ALTOGETHER: Final = 100  # sketches; when all of them are busy, some 5 MB and 10 ms of each tick
 
 
 class _Kept:
