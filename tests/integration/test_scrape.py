@@ -132,7 +132,7 @@ async def test_a_real_prometheus_scrapes_us(tmp_path):
         while not (found := await query(session, url, 'probe_success{check="messages", error_type=""}')):
             await asyncio.sleep(0.1)
         (up,) = await query(session, url, "up")
-        (scraped,) = await query(session, url, "scrape_samples_scraped")
+        (scraped,) = await query(session, url, 'scrape_samples_scraped{check=""}')
         (quantile,) = await query(session, url, 'histogram_quantile(0.5, probe_latency_seconds_bucket{error_type=""})')
         async with session.get(
             f"{url}/api/v1/targets/metadata", params={"metric": "probe_latency_seconds"}
