@@ -10,8 +10,9 @@ from pamqp.exceptions import PAMQPException
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks._addresses import Address, server_url, url_address
 from sidecar.checks._http import quoted, reveal
-from sidecar.checks._net import Address, Stream, closing, dial, server_url, translated, url_address
+from sidecar.checks._net import Stream, closing, dial, translated
 from sidecar.checks._values import Bounds, ValueName, report
 from sidecar.secrets import Secret
 

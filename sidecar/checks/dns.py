@@ -15,8 +15,9 @@ import dns.reversename
 from pydantic import BeforeValidator, Field, model_validator
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks._addresses import Address
 from sidecar.checks._http import quoted
-from sidecar.checks._net import Address, dial, quiet, reason, resolve, translated
+from sidecar.checks._net import dial, quiet, reason, resolve, translated
 from sidecar.checks._patterns import Pattern, compiled
 from sidecar.model.families import PROBE_VALUE
 

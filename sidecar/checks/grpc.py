@@ -10,8 +10,9 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks._addresses import Address, HostPort
 from sidecar.checks._http import Headers, quoted, reveal
-from sidecar.checks._net import Address, HostPort, closing, connect, server_name
+from sidecar.checks._net import closing, connect, server_name
 from sidecar.network import Network
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes to stderr otherwise, past our log

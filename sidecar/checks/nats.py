@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks._addresses import Address, server_url, url_address
 from sidecar.checks._http import quoted, reveal
-from sidecar.checks._net import Address, Stream, dial, record_expiry, server_url, start_tls, translated, url_address
+from sidecar.checks._net import Stream, dial, record_expiry, start_tls, translated
 from sidecar.checks._values import Bounds, ValueName, report
 from sidecar.secrets import Secret
 

@@ -18,8 +18,9 @@ from redis.exceptions import (
 )
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks._addresses import Address, server_url, url_address
 from sidecar.checks._http import quoted, reveal
-from sidecar.checks._net import Address, Stream, dial, server_url, translated, url_address
+from sidecar.checks._net import Stream, dial, translated
 from sidecar.checks._values import Bounds, ValueName, report
 from sidecar.model.families import REDIS_MASTER_LINK_UP, REDIS_MEMORY_MAX, REDIS_MEMORY_USED
 from sidecar.secrets import Secret

@@ -7,8 +7,9 @@ from typing import Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks._addresses import Address, HostPort
 from sidecar.checks._http import quoted, reveal
-from sidecar.checks._net import Address, HostPort, Stream, TooMuchError, dial, record_expiry, start_tls, translated
+from sidecar.checks._net import Stream, TooMuchError, dial, record_expiry, start_tls, translated
 from sidecar.checks._patterns import Pattern, compiled
 from sidecar.model.families import PROBE_VALUE
 from sidecar.secrets import Secret

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
+from sidecar.checks._addresses import Address, HostPort
 from sidecar.checks._http import quoted
-from sidecar.checks._net import Address, HostPort, Stream, dial, quiet, server_name, start_tls, translated, trust
+from sidecar.checks._net import Stream, dial, quiet, server_name, start_tls, translated, trust
 from sidecar.model.families import PROBE_CERT_EXPIRY
 from sidecar.network import Network
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sidecar.checks import CheckFailed, _net
-from sidecar.checks._net import Address, TooMuchError, server_url, translated
+from sidecar.checks._addresses import Address, server_url
+from sidecar.checks._net import TooMuchError, translated
 from sidecar.checks._values import Bounds
 
 
@@ -32,9 +33,7 @@ def test_what_is_no_address(text):
     assert not text or text not in str(caught.value).replace("db:5432", "")
 
 
-@pytest.mark.parametrize(
-    "url", ["x:db", "y:///path", "db", "x://", "x://db:0", "x://db:99999", "x://a b", "x://db/\n"]
-)
+@pytest.mark.parametrize("url", ["x:db", "y:///path", "db", "x://", "x://db:0", "x://db:99999", "x://a b", "x://db/\n"])
 def test_what_is_no_url(url):
     """A URL needs a scheme that is known, and a host."""
     with pytest.raises(ValueError, match="expected one such as x://db"):
