@@ -12,6 +12,7 @@ import structlog
 from sidecar import config as configuration
 from sidecar.app.daemon import App
 from sidecar.app.reloading import Origin
+from sidecar.app.telemetry import preload
 from sidecar.clock import SystemClock
 from sidecar.config import Config, Disk, kept
 from sidecar.db import Database, state
@@ -26,6 +27,12 @@ log = structlog.get_logger(__name__)
 
 def load(path: Path, flags: Mapping[str, Any], *, strict: bool = False) -> tuple[Config, Origin]:
     """The configuration at *path*, or, unless *strict*, the last good one when it is broken; raises ConfigError."""
+    config, origin = _read(path, flags, strict=strict)
+    preload(config.settings)
+    return config, origin
+
+
+def _read(path: Path, flags: Mapping[str, Any], *, strict: bool) -> tuple[Config, Origin]:
     disk = Disk()
     try:
         return configuration.read(path, flags, disk), Origin(path, flags, disk)

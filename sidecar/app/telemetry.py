@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
+def preload(settings: Settings) -> None:
+    """Import what *settings* export with: it takes a moment, which a running event loop has not."""
+    _import(export(settings.otlp, os.environ, {}))
+
+
+def _import(wanted: Export) -> None:
+    if wanted:
+        from sidecar.telemetry.otlp import exporter
+
+        exporter.preload(wanted)
+
+
 class Telemetry:
     """Exports *live* as `otlp` of the settings says, and watches the event loop, while `running`.
 
@@ -88,7 +100,9 @@ class Telemetry:
 
     async def _run(self) -> None:
         while True:
-            self._changed.clear()
+            if self._changed.is_set():
+                self._changed.clear()
+                await asyncio.to_thread(_import, self._export)
             self._exporter = self._made(self._export)
             exporting = asyncio.create_task(self._exporter.run()) if self._exporter else None
             try:

@@ -1,6 +1,7 @@
 """Sends what the daemon knows of itself to collectors, for as long as it runs."""
 
 import asyncio
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
@@ -36,6 +37,14 @@ class Part(Protocol):
     def updates(self) -> tuple[Update, ...]:
         """What became of it since this was asked last."""
         ...
+
+
+def preload(export: Export) -> None:
+    """Import what sends the signals of *export*."""
+    if export.traces is not None:
+        importlib.import_module("sidecar.telemetry.otlp.traces")
+    if export.metrics is not None:
+        importlib.import_module("sidecar.telemetry.otlp.readings")
 
 
 class Exporter:
