@@ -13,7 +13,12 @@ def compiled(text: str) -> Any:
     try:
         return re2.compile(text, options=options)
     except re2.error as exc:
-        raise ValueError(f"{text!r} is no regular expression in RE2 syntax: {exc}") from None
+        raise ValueError(f"{text!r} is no regular expression in RE2 syntax: {_said(exc)}") from None
+
+
+def _said(exc: Exception) -> str:
+    said = exc.args[0] if exc.args else ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
 def _checked(text: str) -> str:

@@ -11,8 +11,9 @@ from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._addresses import Address, server_url, url_address
 from sidecar.checks._http import quoted, reveal
 from sidecar.checks._net import Stream, dial, record_expiry, start_tls, translated
+from sidecar.checks._nkeys import identify, parts
 from sidecar.checks._values import Bounds, ValueName, report
-from sidecar.secrets import Secret
+from sidecar.secrets import Secret, remember
 
 PORTS: Final[Mapping[str, int]] = {"nats": 4222, "tls": 4222}
 
@@ -90,6 +91,10 @@ class NatsCheck(Check):
     username: str = Field("", description="The user to log in as.")
     password: Secret | None = Field(None, description="The user's password.")
     token: Secret | None = Field(None, description="The token to log in with, instead of a user.")
+    seed: Secret | None = Field(None, description="The seed of an nkey to log in with, SU…, instead of a user.")
+    credentials: Secret | None = Field(
+        None, description="The text of a .creds file, with a JWT and a seed, to log in with; best as `{file: …}`."
+    )
     handshake_first: bool = Field(False, description="Whether TLS begins before the server says anything.")
     domain: Token = Field("", description="The JetStream domain, if it is not the server's own.")
     values: Annotated[dict[ValueName, NatsValue], BeforeValidator(_short)] = Field(
@@ -108,7 +113,6 @@ class NatsCheck(Check):
 
     async def probe(self, ctx: ProbeContext) -> None:
         at = str(self._at)
-        options = self._options()
         async with dial(ctx, self._at, tls=self.handshake_first) as stream:
             with translated(at, "NATS"):
                 server = _Server(stream, at)
@@ -117,7 +121,7 @@ class NatsCheck(Check):
                 if stream.tls is None:
                     await self._encrypt(ctx, stream, info)
                 with ctx.timed("first_byte"):
-                    await server.log_in(options)
+                    await server.log_in(self._options(str(info.get("nonce") or "")))
                 prefix = f"$JS.{self.domain}.API" if self.domain else "$JS.API"
                 read = {
                     name: (value, await server.ask(f"{prefix}.{value.subject}", name, value))
@@ -125,8 +129,8 @@ class NatsCheck(Check):
                 }
         report(ctx, read)
 
-    def _options(self) -> dict[str, Any]:
-        """What is said at the login."""
+    def _options(self, nonce: str) -> dict[str, Any]:
+        """What is said at the login, where keys sign the server's *nonce*."""
         options: dict[str, Any] = {"verbose": False, "pedantic": False, "lang": "python", "version": "1"}
         options |= {"name": "claude-sidecar", "protocol": 1, "headers": True, "no_responders": True}
         if self.username:
@@ -135,7 +139,14 @@ class NatsCheck(Check):
             options["pass"] = reveal(self.password, "auth")
         if self.token:
             options["auth_token"] = reveal(self.token, "auth")
-        return options
+        jwt, seed = "", reveal(self.seed, "auth") if self.seed else ""
+        try:
+            if self.credentials:
+                jwt, seed = parts(reveal(self.credentials, "auth"))
+                remember(seed)  # the file has it among others
+            return options | (identify(seed, nonce, jwt) if seed else {})
+        except ValueError as exc:
+            raise CheckFailed("auth", str(exc)) from exc
 
     async def _encrypt(self, ctx: ProbeContext, stream: Stream, info: Mapping[str, Any]) -> None:
         wanted = self.url.startswith("tls:")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._addresses import Address
@@ -53,6 +53,12 @@ def _short(value: Any) -> Any:
     return {name: {"column": one} if isinstance(one, str) else one for name, one in value.items()}
 
 
+def _readable(dsn: Secret) -> Secret:
+    if dsn.at_hand:
+        _parse(dsn.reveal())
+    return dsn
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where to go, and as whom."""
@@ -71,7 +77,7 @@ class PostgresCheck(Check):
     """
 
     type: Literal["postgres"] = "postgres"
-    dsn: Secret | None = Field(
+    dsn: Annotated[Secret, AfterValidator(_readable)] | None = Field(
         None,
         description="Where it is and as whom to come: postgresql://user:password@host:5432/database?sslmode=require; "
         "the settings below win over its parts.",
@@ -100,8 +106,6 @@ class PostgresCheck(Check):
     def _somewhere(self) -> Self:
         if self.dsn is None and not self.host:
             raise ValueError("got neither `dsn` nor `host`, expected to be told where the server is")
-        if self.dsn is not None and self.dsn.at_hand:
-            self._place(self.dsn.reveal(), None)
         return self
 
     @property
@@ -238,7 +242,7 @@ def _refused(ctx: ProbeContext, exc: asyncpg.PostgresError, address: Address) ->
 
 
 def _number(name: str, value: PostgresValue, row: Any) -> float:
-    if row is None:
+    if not row:
         raise CheckFailed("assertion", f"{name}: the query returned no row, expected one")
     if value.column and value.column not in row.keys():  # noqa: SIM118 -- a record is not a mapping: `in` looks at values
         there = quoted(", ".join(map(repr, row.keys())), 120)

@@ -133,8 +133,9 @@ class RedisCheck(Check):
         """What the server says of itself; nothing where the user may not ask and nothing depends on it."""
         try:
             said = await connection.ask("INFO")
-        except NoPermissionError:
-            if self.max_memory_ratio is not None or self.role:
+        except ResponseError as exc:
+            known = isinstance(exc, NoPermissionError) or "unknown command" in str(exc)  # as proxies answer
+            if not known or self.max_memory_ratio is not None or self.role:
                 raise
             return {}
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

@@ -1,13 +1,17 @@
 """The nats check, against a real NATS server with JetStream."""
 
 import asyncio
+import base64
+import binascii
 from typing import Any
 
 import nats
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nats.js.api import ConsumerConfig
 from pydantic import ValidationError
 
+from sidecar.checks._nkeys import identify, parts
 from sidecar.checks.nats import NatsCheck
 from sidecar.model.families import PROBE_PHASE, PROBE_VALUE
 from tests.checks.peers import SILENT, look, peer
@@ -110,6 +114,44 @@ async def test_who_may_come_in(tmp_path, options, good):
     assert (wrong.error_type, none.error_type) == ("auth", "auth")
     assert wrong.message == f"127.0.0.1:{port} refused: Authorization Violation"
     assert alone.message == "backlog: nobody answers for JetStream; is it enabled for this account?"
+
+
+def new_seed() -> str:
+    """The seed of a new user."""
+    raw = bytes([0x90 | 160 >> 5, (160 & 31) << 3]) + Ed25519PrivateKey.generate().private_bytes_raw()
+    return base64.b32encode(raw + binascii.crc_hqx(raw, 0).to_bytes(2, "little")).decode().rstrip("=")
+
+
+async def test_who_has_the_key(tmp_path):
+    """A user may prove who it is with a key that the server does not have."""
+    seed, other = new_seed(), new_seed()
+    config = tmp_path / "nats.conf"
+    config.write_text(f"authorization {{ users = [ {{ nkey: {identify(seed, 'x')['nkey']} }} ] }}")
+    with nats_server(tmp_path, "-c", str(config)) as port:
+        right = await look(check(port, seed=seed))
+        wrong = await look(check(port, seed=other))
+        none = await look(check(port, seed="SUAAA-nonsense"))
+
+    assert right.result.ok, right.message
+    assert (wrong.error_type, wrong.message) == ("auth", f"127.0.0.1:{port} refused: Authorization Violation")
+    assert (none.error_type, none.message) == (
+        "auth", "this is no seed of a user, expected 58 letters and digits that begin with SU",
+    )  # fmt: skip
+
+
+def test_credentials_in_a_file():
+    """A .creds file has a JWT and a seed; the JWT names the user, the seed signs."""
+    seed = new_seed()
+    text = (
+        f"-----BEGIN NATS USER JWT-----\neyJ0.e30.x\n------END NATS USER JWT------\n\nkeep it secret\n"
+        f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    )
+
+    found = identify(parts(text)[1], "nonce", parts(text)[0])
+
+    assert found == {"jwt": "eyJ0.e30.x", "sig": identify(seed, "nonce")["sig"]}
+    with pytest.raises(ValueError, match="lack a JWT or a seed"):
+        parts(seed)
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,17 @@ async def test_loading_and_full_have_words():
     assert loading.message.endswith("is still loading its data: Redis is loading the dataset in memory")
 
 
+async def test_a_proxy_without_info():
+    """A proxy that knows no INFO is well when it answers PING."""
+    async with peer(b"+PONG\r\n-ERR unknown command 'INFO'\r\n") as server:
+        probed = await look(check(server.port))
+    async with peer(b"+PONG\r\n-ERR unknown command 'INFO'\r\n") as server:
+        strict = await look(check(server.port, role="primary"))
+
+    assert probed.result.ok, probed.message
+    assert strict.message == f"127.0.0.1:{server.port} answered: unknown command 'INFO'"
+
+
 async def test_a_key_of_a_cluster():
     """A key that lives on another node is a mistake of the settings."""
     said = b"+PONG\r\n$13\r\nrole:master\r\n\r\n-MOVED 866 10.0.0.1:6379\r\n"
