@@ -8,10 +8,14 @@ import pytest
 
 from sidecar import config, plugins
 from sidecar.cli import COMMANDS
+from sidecar.client import Client
+from sidecar.ingest import reading
+from sidecar.ingest.events import Decoder
 from sidecar.rules.files import Source, load_rules
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+RULES = (ROOT / "docs" / "rules.md").read_text("utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
 
@@ -42,6 +46,36 @@ def test_the_example_is_a_rule_file():
     rules = load_rules([Source((("mine.yml", BLOCKS[1]),))], channels={"oncall"})
 
     assert [rule.name for rule in rules.rules] == ["SlowFirstToken"]
+
+
+def test_the_example_events_are_taken():
+    """Each line that the README sends is an event, and none is refused."""
+    (lines,) = re.findall(r"<<'END'\n(.*?)END\n", README, re.DOTALL)
+    events = list(reading.read(lines.encode(), lines=True))
+
+    found = Decoder().decode(events, 0, 0.0)
+
+    assert (len(events), found.rejected) == (2, [])
+    assert found.counted
+
+
+def test_the_example_of_the_client_runs():
+    """The README's Python runs, also where nobody listens."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    found: dict[str, object] = {}
+
+    exec(compile(example, "README.md", "exec"), found)
+
+    client = found["sidecar"]
+    assert isinstance(client, Client)
+    client.close(timeout=0)
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", RULES, re.DOTALL))
+def test_examples_of_rules_are_rule_files(text):
+    """Each example of the guide to rules is read without a mistake."""
+    if text.lstrip().startswith("groups:"):
+        assert list(load_rules([Source((("example.yml", text),))], channels=None).rules)
 
 
 def test_the_reference_is_up_to_date():
