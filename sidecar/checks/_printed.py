@@ -6,12 +6,20 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from sidecar.model import families
 from sidecar.model.families import PROBE_VALUE
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Family, Kind
 
-OURS: Final = ("sidecar_", "probe_", "claude_", "process_", "heartbeat_", "command_", "system_", "ALERTS")
+OURS: Final = ("sidecar_", "probe_", "claude_", "process_", "heartbeat_", "scrape_", "ALERTS")
 """How the names begin that programs may not use: they would speak in our name."""
+_CATALOGUE: Final = frozenset(
+    f"{family.name}{part}"
+    for family in vars(families).values()
+    if isinstance(family, Family)
+    for part in (("_bucket", "_sum", "_count") if family.kind is Kind.HISTOGRAM else ("",))
+)
+"""Nor those of our own metrics."""
 TAKEN: Final = frozenset({"check", "type", "target", "critical", "pod", "instance", "job", "window"})
 """Labels that say whose series it is."""
 _LONGEST: Final = 200  # characters of a label's value
@@ -49,7 +57,7 @@ class Printed:
     def take(self, family: Family, labels: Mapping[str, str], value: float, reserved: Collection[str] = ()) -> None:
         """One number, if there is room and its name is free."""
         legal = len(labels) <= _MOST_LABELS and all(len(text) <= _LONGEST for text in labels.values())
-        ours = family is not PROBE_VALUE and family.name.startswith(OURS)
+        ours = family is not PROBE_VALUE and (family.name.startswith(OURS) or family.name in _CATALOGUE)
         free = not (ours or (TAKEN | set(reserved)) & set(labels) or math.isnan(value))
         key = (family.name, Labels(labels)) if legal and free else None
         if key is None or (key not in self.taken and len(self.taken) >= self.most):

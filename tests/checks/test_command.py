@@ -16,6 +16,7 @@ from sidecar.clock import SystemClock
 from sidecar.model.families import COMMAND_EXIT_CODE
 from sidecar.outbound import Outbound
 from sidecar.secrets import Secret
+from sidecar.services import prober
 from sidecar.services.probing import Recording, probe_once
 
 pytestmark = pytest.mark.realtime
@@ -166,6 +167,24 @@ async def test_a_cancellation_leaves_nobody_behind(tmp_path):
     assert await gone(int(pid.read_text()))
 
 
+async def test_the_end_of_the_daemon_leaves_nobody_behind(tmp_path, monkeypatch):
+    """Whoever is probed then gets its time to end, and is killed."""
+    monkeypatch.setattr(prober, "GRACE", 0.05)
+    pid = tmp_path / "pid"
+    one = shell(f"trap '' TERM; echo $$ > {pid}.new; mv {pid}.new {pid}; while :; do sleep 0.05; done", timeout="1m")
+    watching = prober.Prober(
+        [one], SystemClock(), Outbound(), emit=lambda _: None, lapse=lambda *_: None, on_change=lambda *_: None
+    )
+    task = asyncio.create_task(watching.run())
+    while not pid.exists():
+        await asyncio.sleep(0.01)
+
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert await gone(int(pid.read_text()))
+
+
 async def test_a_grandchild_holds_nobody(tmp_path):
     """One that keeps the pipe open does not delay the result, and does not outlive the probe."""
     pid = tmp_path / "pid"
@@ -237,6 +256,7 @@ async def test_numbers_in_the_output(printed, settings, found):
         'sidecar_check_up{check="x"} 1',
         "probe_success 1",
         "ALERTS 1",
+        "system_load1 1",
         'a{check="other"} 1',
         'a{team="other"} 1',
         "a NaN",

@@ -130,6 +130,18 @@ async def test_being_away_makes_nobody_late(call):
     assert call.world.story() == ["opening"]
 
 
+async def test_a_reload_keeps_what_was_heard(call):
+    """A job that stays is still known; one that is new is waited for, and one that is gone is not."""
+    await call.world.start(settings(call.world))
+    await call("/backup", data="42 rows")
+
+    await call.world.reload(settings(call.world, critical=True))
+    assert (await call("/backup", "GET"))[1]["data"]["message"] == "42 rows"
+    await call.world.reload(settings(call.world, name="report"))
+    assert (await call("/backup"))[0] == 404
+    assert (await call("/report"))[0] == 200
+
+
 async def test_what_the_address_answers(call):
     """Names, calls and codes that cannot be are told apart; what was heard can be read."""
     await call.world.start(settings(call.world))
