@@ -4,7 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, metadata
 from types import ModuleType
 from typing import TypeVar
 
@@ -29,8 +29,7 @@ def find(package: str, type_: str, base: type[T]) -> type[T]:
     module, or the class in it.
     """
     if type_ in _own(package):
-        extra = f"pip install 'claude-sidecar[{type_.partition('.')[0]}]'"
-        return _only(_module(f"{package}.{type_}", type_, extra), base)
+        return _only(_module(f"{package}.{type_}", type_, _advice(type_)), base)
     points = tuple(entry_points(group=package, name=type_))
     if not points:
         raise PluginError(f"got type {type_!r}, expected one of: {', '.join(names(package))}")
@@ -50,9 +49,17 @@ def _module(name: str, type_: str, advice: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
-        raise PluginError(f"type {type_!r} needs the package {exc.name!r}, which is not installed; {advice}") from exc
+        missing = (exc.name or "").partition(".")[0]
+        raise PluginError(f"type {type_!r} needs the package {missing!r}, which is not installed; {advice}") from exc
     except Exception as exc:  # the boundary of a plug-in, which may be anybody's
         raise PluginError(f"type {type_!r} cannot be loaded: {type(exc).__name__}: {exc}; {advice}") from exc
+
+
+def _advice(type_: str) -> str:
+    """What brings that of *type_* which is missing: an extra of its own, or else what should be there already."""
+    extras = metadata("claude-sidecar").get_all("Provides-Extra") or ()
+    wanted = f"claude-sidecar[{type_}]" if type_ in extras else "--force-reinstall claude-sidecar"
+    return f"pip install {wanted!r}" if "[" in wanted else f"pip install {wanted}"
 
 
 def _only(module: ModuleType, base: type[T]) -> type[T]:

@@ -111,13 +111,24 @@ def test_a_driver_that_is_not_installed(install):
     )
 
 
-def test_our_own_driver_that_is_not_installed(monkeypatch):
-    """A type of ours whose driver is missing says which extra brings it."""
-    monkeypatch.setitem(sys.modules, "aiosmtplib", None)
-    monkeypatch.delitem(sys.modules, "sidecar.channels.email", raising=False)
+@pytest.mark.parametrize(
+    ("base", "type_", "driver", "advice"),
+    [
+        pytest.param(Channel, "email", "aiosmtplib", "--force-reinstall claude-sidecar", id="ours"),
+        pytest.param(Check, "redis", "redis", "'claude-sidecar[redis]'", id="an extra"),
+    ],
+)
+def test_our_own_driver_that_is_not_installed(monkeypatch, base, type_, driver, advice):
+    """A type of ours whose driver is missing says what brings it."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == driver]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, driver, None)
+    package = base.__module__
+    monkeypatch.delitem(sys.modules, f"{package}.{type_}", raising=False)
 
-    with pytest.raises(PluginError, match=r"needs the package 'aiosmtplib', .*claude-sidecar\[email\]'"):
-        plugins.find("sidecar.channels", "email", Channel)
+    with pytest.raises(PluginError) as caught:
+        plugins.find(package, type_, base)
+    assert f"needs the package {driver!r}, which is not installed; pip install {advice}" in str(caught.value)
 
 
 @pytest.mark.parametrize(
