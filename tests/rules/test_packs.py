@@ -123,6 +123,7 @@ UP = 'sidecar_check_up{check="a", type="claude.messages", target="t", critical="
 UP_FREE = 'sidecar_check_up{check="b", type="claude.models", target="t", critical="true"}'
 REDIS = 'check="redis", type="redis", target="redis:6379", critical="true"'
 TRAFFIC = 'claude_requests_total{model="m", target="t", source="traffic"'
+LITELLM = 'check="litellm", type="scrape", target="http://litellm/metrics"'
 SITUATIONS = [
     pytest.param(
         {
@@ -200,6 +201,29 @@ SITUATIONS = [
         },
         {"ClaudeRequestsRefused"},
         id="users are refused, probes are not",
+    ),
+    pytest.param(
+        {
+            UP: "1x40 0x80",
+            f'litellm_proxy_total_requests_metric_total{{{LITELLM}, requested_model="m"}}': "0+9x120",
+            f'litellm_proxy_failed_requests_metric_total{{{LITELLM}, requested_model="m", exception_status="500"}}': "0x41 0+9x80",
+            f'litellm_deployment_total_requests_total{{{LITELLM}, model_group="m", model_id="a"}}': "0+9x120",
+            f'litellm_deployment_success_responses_total{{{LITELLM}, model_group="m", model_id="a"}}': "0+9x40 360x80",
+            f'litellm_deployment_failure_responses_total{{{LITELLM}, model_group="m", model_id="a", exception_status="500"}}': "0x40 0+9x80",
+            f'litellm_deployment_cooled_down_total{{{LITELLM}, model_id="a", exception_status="500"}}': "0x40 1x80",
+        },
+        {"ClaudeDown"},
+        id="Claude is down, and a LiteLLM that asks it",
+    ),
+    pytest.param(
+        {
+            'sidecar_check_up{check="litellm", type="scrape", target="http://litellm/metrics", critical="false"}': "1x40 0x80",
+            f'litellm_proxy_total_requests_metric_total{{{LITELLM}, requested_model="m"}}': "0+9x40 stale",
+            f'litellm_proxy_failed_requests_metric_total{{{LITELLM}, requested_model="m", exception_status="500"}}': "0x40 stale",
+            f'litellm_request_total_latency_metric_bucket{{{LITELLM}, model_group="m", le="+Inf"}}': "0+9x40 stale",
+        },
+        {"CheckDown"},
+        id="a LiteLLM is gone, and its metrics",
     ),
 ]
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from sidecar.model import families
 from sidecar.model.samples import Family, Kind
+from sidecar.rules.lint import gateways
 from sidecar.rules.model import DEFAULT_INTERVAL
 
 _OURS: Final = ("sidecar_", "probe_", "heartbeat_", "ALERTS")
@@ -15,8 +16,8 @@ CHECKS: Final = ("probe_", "sidecar_check_", "heartbeat_")
 
 
 def catalogue() -> dict[str, Kind]:
-    """Every series that the daemon writes by itself: its name, and what it is."""
-    found: dict[str, Kind] = {}
+    """Every series that the daemon writes by itself or reads from a gateway that is known: its name, and what it is."""
+    found = dict(gateways.series())
     for family in vars(families).values():
         if not isinstance(family, Family):
             continue
