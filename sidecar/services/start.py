@@ -7,7 +7,7 @@ from sidecar.alerts.facts import Mute, Mutes
 from sidecar.alerts.starting import is_cold, starting
 from sidecar.checks import Check
 from sidecar.model.alerts import Alert, RuleKey
-from sidecar.model.checks import CheckState, CheckStatus
+from sidecar.model.checks import LAPSED, OFFLINE, CheckState, CheckStatus
 from sidecar.rules.compiled import MAX_SETTLING
 from sidecar.rules.lifecycle import SETTLING
 
@@ -44,8 +44,7 @@ class Start:
         if not self._decided:
             states = self._states()
             self._decided = all(
-                states[check.name].status is not CheckStatus.UNKNOWN
-                or now >= self._began_at + SPREAD + check.timeout + check.confirm
+                _is_known(states[check.name]) or now >= self._began_at + SPREAD + check.timeout + check.confirm
                 for check in self._checks
             )
         return self._decided
@@ -58,7 +57,7 @@ class Start:
         """
         states = self._states()
         waited = [states[check]] if check in states else states.values()
-        return now >= self._looking_since + MAX_SETTLING or all(s.status is not CheckStatus.UNKNOWN for s in waited)
+        return now >= self._looking_since + MAX_SETTLING or all(map(_is_known, waited))
 
     def evaluated(self, rules: Collection[RuleKey], now: float) -> bool:
         """*rules* had a turn; whether with it the start has just come to its end, so that all is to be decided."""
@@ -91,3 +90,8 @@ class Start:
         """The clock jumped by *seconds*: the first minute stays a minute."""
         self._began_at += seconds
         self._looking_since += seconds
+
+
+def _is_known(state: CheckState) -> bool:
+    """Whether there is a state, or a reason for having none that time alone will not end: a rest, a job's next call."""
+    return state.status is not CheckStatus.UNKNOWN or state.reason not in ("", OFFLINE, LAPSED)

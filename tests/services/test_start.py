@@ -89,3 +89,20 @@ def test_a_step_of_the_clock_keeps_the_minute():
 
     assert muted(started, 4650.0)
     assert not muted(started, 4660.0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "known"),
+    [
+        pytest.param("waiting", True, id="a job that may call tomorrow"),
+        pytest.param("off_hours", True, id="a check that rests"),
+        pytest.param("offline", False, id="we are cut off"),
+        pytest.param("lapsed", False, id="no result came"),
+        pytest.param("", False, id="no probe yet"),
+    ],
+)
+def test_nobody_waits_for_what_time_alone_does_not_end(reason, known):
+    """What fires and names no check is judged although a job has not called yet; a check that is due is waited for."""
+    started = start({"one": UP, "two": CheckState(reason=reason)}, saved_at=990.0)
+
+    assert started.known("", 1005.0) is known
