@@ -3,7 +3,8 @@
 import html
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -22,6 +23,7 @@ _SHORTEST_PART: Final = 16  # of a secret URL: shorter parts, such as /alerts, g
 _LARGEST_FILE: Final = 64 * 1024
 
 _known: tuple[str, ...] = ()
+_lent: tuple[str, ...] = ()  # known for a while; one that two borrowed stands here twice
 
 
 class SecretError(SidecarError, ValueError):
@@ -165,17 +167,39 @@ def remember(value: str) -> None:
         _known = tuple(sorted({*_known, *forms}, key=len, reverse=True))
 
 
+@contextmanager
+def borrowed() -> Iterator[Callable[[str], None]]:
+    """Something to tell values to that `redact` has to know until the block ends, such as a token of one session."""
+    global _lent  # noqa: PLW0603 -- as in remember
+    told: list[str] = []
+
+    def keep(value: str) -> None:
+        global _lent  # noqa: PLW0603 -- as in remember
+        forms = [form for form in _forms(value) if len(form) >= _SHORTEST]
+        told.extend(forms)
+        _lent = (*_lent, *forms)
+
+    try:
+        yield keep
+    finally:
+        left = list(_lent)
+        for form in told:
+            left.remove(form)
+        _lent = tuple(left)
+
+
 def redact(text: str, *, cut: bool = False) -> str:
     """*text* with `***` wherever it names a secret of six characters or more that was read so far.
 
     *cut*: the text may go on where it came from, so the beginning of a secret at its end is taken out, too.
     """
-    for value in _known:
+    known = sorted({*_known, *_lent}, key=len, reverse=True) if _lent else _known
+    for value in known:
         if value in text:
             text = text.replace(value, MASK)
     if not cut:
         return text
-    begun = max((_begun(text, value) for value in _known), default=0)
+    begun = max((_begun(text, value) for value in known), default=0)
     return text[: len(text) - begun] + MASK if begun else text
 
 

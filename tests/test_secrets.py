@@ -291,3 +291,36 @@ class TestRedacting:
             held({"env": "SIDECAR_TEST_TOKEN"})
 
         assert "canary" not in failure.value.errors()[0]["msg"]
+
+
+class TestBorrowed:
+    """Values that are secret for a while."""
+
+    def test_a_borrowed_value_is_known_until_the_block_ends(self):
+        """What a session handed out is taken out of texts while the session lasts, and is an ordinary word after."""
+        with secrets.borrowed() as keep:
+            keep("session-4711")
+            assert secrets.redact("got session-4711") == f"got {secrets.MASK}"
+            assert secrets.redact("got session-47", cut=True) == f"got {secrets.MASK}"
+
+        assert secrets.redact("got session-4711") == "got session-4711"
+
+    def test_two_borrow_the_same(self):
+        """A value that somebody else still holds stays known, and so does one that was known before."""
+        secrets.remember("of-the-file")
+        with secrets.borrowed() as first:
+            first("session-4711")
+            with secrets.borrowed() as second:
+                second("session-4711")
+                second("of-the-file")
+            assert secrets.redact("session-4711") == secrets.MASK
+
+        assert secrets.redact("of-the-file session-4711") == f"{secrets.MASK} session-4711"
+
+    def test_the_longest_goes_first(self):
+        """A borrowed value that begins with a known one leaves no tail."""
+        secrets.remember("session")
+        with secrets.borrowed() as keep:
+            keep("session-4711")
+
+            assert secrets.redact("session-4711") == secrets.MASK

@@ -41,20 +41,32 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
 def _secret_headers(value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    for name in value:
+    for name in value if isinstance(value, Mapping) else ():
         if not isinstance(name, str) or not _HEADER.fullmatch(name):
             raise ValueError("got a header whose name is not one, expected letters, digits and dashes")
+    return _secret_values(value)
+
+
+def _secret_values(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
     # A header such as `X-Env: production` is hidden like the others, but its word stays readable elsewhere.
     return {
-        name: Secret(text, known=False) if isinstance(text, str) and not _CREDENTIAL.search(name) else text
+        name: Secret(text, known=False) if isinstance(text, str) and text and not is_telling(str(name)) else text
         for name, text in value.items()
     }
 
 
+def is_telling(name: str) -> bool:
+    """Whether what is called *name* is, by its name, a credential."""
+    return _CREDENTIAL.search(name) is not None
+
+
 Headers = Annotated[dict[str, Secret], BeforeValidator(_secret_headers)]
 """Headers by name; their values are shown nowhere."""
+
+Form = Annotated[dict[str, Secret], BeforeValidator(_secret_values)]
+"""Fields of a form by name; their values are shown nowhere."""
 
 
 def reveal(secret: Secret, error_type: str) -> str:
@@ -75,11 +87,49 @@ async def beginning(response: aiohttp.ClientResponse) -> str:
 
     For answers whose status has spoken: a body that dawdles or breaks off must not become the reason.
     """
-    said = b""
+    return quoted((await so_far(response, 4 * _QUOTED, _PATIENCE)).decode("utf-8", "replace"))
+
+
+async def so_far(response: aiohttp.ClientResponse, limit: int, patience: float = _PATIENCE) -> bytes:
+    """The beginning of a body, at most *limit* bytes, as far as it comes within *patience* seconds.
+
+    For answers that have failed already: one that breaks off must not hide the status.
+    """
+    parts = b""
     with suppress(aiohttp.ClientError, OSError):  # TimeoutError is an OSError
-        async with asyncio.timeout(_PATIENCE):
-            said = await response.content.read(4 * _QUOTED)
-    return quoted(said.decode("utf-8", "replace"))
+        async with asyncio.timeout(patience):
+            while len(parts) < limit and (part := await response.content.read(limit - len(parts))):
+                parts += part
+    return parts
+
+
+class Trip:
+    """What the requests of one probe measure together: phases in sum, the first certificate to end, the last status."""
+
+    def __init__(self) -> None:
+        self._phases: dict[str, float] = {}
+        self._ends: list[float] = []
+        self._status: int | None = None
+
+    def answered(self, status: int) -> None:
+        self._status = status
+
+    def shown(self, end: float) -> None:
+        """A certificate that ends then was shown."""
+        self._ends.append(end)
+
+    def took(self, phase: str, seconds: float) -> None:
+        self._phases[phase] = self._phases.get(phase, 0.0) + seconds
+
+    def tell(self, ctx: ProbeContext) -> None:
+        """Record it all, once, at the end."""
+        if self._status is not None:
+            ctx.record(PROBE_STATUS, float(self._status))
+            ctx.note(status=self._status)
+        for name, seconds in self._phases.items():
+            ctx.phase(name, seconds)
+        if self._ends:
+            ctx.record(PROBE_CERT_EXPIRY, min(self._ends))
 
 
 @asynccontextmanager
@@ -92,13 +142,15 @@ async def answer(
     body: bytes | None = None,
     redirects: int = 0,
     phase: Phase | None = None,
+    trip: Trip | None = None,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The answer to one request, with phases, status and certificate recorded; raises CheckFailed.
 
-    Phases are summed over redirects, and the certificate is the first to expire of all that were shown.
+    Phases are summed over redirects, and the certificate is the first to expire of all that were shown. *phase* hears
+    the phases in place of the probe; with a *trip*, all goes there, and whoever made it tells the probe.
     """
     phases: dict[str, float] = {}
-    ends: list[float] = []
+    gathered = trip or Trip()
     try:
         async with ctx.outbound.request(
             method,
@@ -107,15 +159,14 @@ async def answer(
             body=body,
             redirects=redirects,
             phase=phase or phases.__setitem__,
-            certificate=ends.append,
+            certificate=gathered.shown,
         ) as response:
-            ctx.record(PROBE_STATUS, float(response.status))
-            ctx.note(status=response.status)
+            gathered.answered(response.status)
             yield response
     except OutboundError as exc:
         raise CheckFailed(exc.error_type, redact(exc.message)) from exc
     finally:
         for name, seconds in phases.items():
-            ctx.phase(name, seconds)
-        if ends:
-            ctx.record(PROBE_CERT_EXPIRY, min(ends))
+            gathered.took(name, seconds)
+        if trip is None:
+            gathered.tell(ctx)
