@@ -142,3 +142,26 @@ def test_a_change_of_any_file_is_seen(tmp_path: Path) -> None:
     configuration.read(first, files=disk)
     write(tmp_path, "two/conf.d/b.yml", CHECK.format(name="c"))
     assert disk.now() != disk.seen()
+
+
+@pytest.mark.parametrize(
+    "include",
+    [
+        pytest.param("a**", id="no pattern"),
+        pytest.param("x" * 5000, id="a name that is too long"),
+        pytest.param("/", id="the root"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_a_mistake(include: str, tmp_path: Path) -> None:
+    """Whatever stands there, the answer is short and says where."""
+    first = write(tmp_path, "sidecar.yml", f"include: '{include}'\n" + CHECK.format(name="a"))
+
+    assert all(len(mistake) < 400 for mistake in mistakes(first))
+
+
+def test_the_other_files_of_the_folder_may_be_included(tmp_path: Path) -> None:
+    """A pattern that fits the first file, too, means the others."""
+    first = write(tmp_path, "sidecar.yml", "include: '*.yml'\n" + CHECK.format(name="a"))
+    write(tmp_path, "b.yml", CHECK.format(name="b"))
+
+    assert [check.name for check in configuration.read(first).checks] == ["a", "b"]

@@ -83,7 +83,7 @@ class App:
         self._outbound = outbound
         self._dry = dry
         self._pod = settings.pod or socket.gethostname()
-        self.reloader = Reloader(config, origin, clock, self.apply)
+        self.reloader = Reloader(config, origin, clock, self.apply, keeps=not dry)
         self.store = Store(tick=settings.tick, retention=max(3900.0, config.rules.reach + 300.0))
         self.events = Events(settings.events, clock, self.store, self._recorded)
         self.turns = Turns(clock.monotonic)

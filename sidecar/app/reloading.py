@@ -16,6 +16,7 @@ from sidecar.model.errors import ConfigError
 from sidecar.model.families import CONFIG_LAST_GOOD, CONFIG_RELOAD_SUCCESS, CONFIG_RELOAD_TIME
 from sidecar.model.samples import Update
 from sidecar.secrets import redact
+from sidecar.services.evaluator import Stopped
 
 log = structlog.get_logger(__name__)
 
@@ -48,18 +49,27 @@ class Status:
 
 
 class Reloader:
-    """Reads *origin* again and hands what it says to *apply*. A file with a mistake changes nothing."""
+    """Reads *origin* again and hands what it says to *apply*. A file with a mistake changes nothing.
+
+    Unless it *keeps* nothing, what could be used is written down beside the database.
+    """
 
     def __init__(
-        self, config: Config, origin: Origin | None, clock: Clock, apply: Callable[[Config], Awaitable[None]]
+        self,
+        config: Config,
+        origin: Origin | None,
+        clock: Clock,
+        apply: Callable[[Config], Awaitable[None]],
+        *,
+        keeps: bool = True,
     ) -> None:
         self._running = config
         self._origin = origin
         self._clock = clock
         self._apply = apply
         self._lock = asyncio.Lock()
-        self._asked: asyncio.Task[Status] | None = None
-        self._place = kept.place(config.settings.database) if origin else None
+        self._asked: set[asyncio.Task[Status]] = set()
+        self._place = kept.place(config.settings.database) if origin and keeps else None
         problem = origin.problem if origin else ""
         self.status = Status(clock.time(), problem, last_good=bool(problem))
         self._disk = origin.disk if origin else Disk()  # what was read last, whether it could be used or not
@@ -72,7 +82,10 @@ class Reloader:
 
     def ask(self) -> None:
         """Reload soon; for a signal, which cannot wait."""
-        self._asked = asyncio.create_task(self.reload(), name="reload")
+        if len(self._asked) < 2:  # one that runs, and one that finds whatever is written meanwhile
+            task = asyncio.create_task(self.reload(), name="reload")
+            self._asked.add(task)
+            task.add_done_callback(self._asked.discard)
 
     async def reload(self) -> Status:
         """Take up what the files say now; afterwards the status says whether they could be."""
@@ -86,10 +99,18 @@ class Reloader:
             except ConfigError as exc:
                 self._failed(str(exc))
                 return self.status
+            except Exception as exc:
+                log.exception("config.crashed")
+                self._failed(f"reading the files failed with {type(exc).__name__}: {exc}")
+                return self.status
             finally:
                 self._disk = disk
             needs_restart = tuple(name for name in AT_START if _differs(name, config, self._running))
-            await self._apply(config)
+            try:
+                await self._apply(config)
+            except Stopped as exc:
+                self._failed(str(exc))
+                return self.status
             self.status = Status(self._clock.time(), needs_restart=needs_restart)
             log.info("config.reloaded", file=str(self._origin.path), needs_restart=list(needs_restart))
             await self.keep()

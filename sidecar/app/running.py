@@ -37,7 +37,7 @@ def _read(path: Path, flags: Mapping[str, Any], *, strict: bool) -> tuple[Config
     try:
         return configuration.read(path, flags, disk), Origin(path, flags, disk)
     except ConfigError as exc:
-        place = kept.place(kept.database_of(path, flags))
+        place = kept.place(kept.database_of(disk, flags))
         if strict or place is None:
             raise
         try:

@@ -18,7 +18,9 @@ import click
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="How much is logged.")
 @click.option("--log-format", type=click.Choice(["auto", "json", "console"]), help="How it is logged.")
 @click.option("--strict", is_flag=True, help="Do not start with the last good configuration when FILE is broken.")
-@click.option("--dry-run", "dry", is_flag=True, help="Do everything but send: messages are logged, nothing remembered.")
+@click.option(
+    "--dry-run", "dry", is_flag=True, help="Send and remember nothing: messages are logged. Probes that cost money do."
+)
 def run(
     file: Path,
     database: str | None,

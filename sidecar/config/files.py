@@ -22,7 +22,7 @@ class Files(Protocol):
         ...
 
     def glob(self, folder: Path, pattern: str) -> Sequence[Path]:
-        """The files and folders that *pattern* names in *folder*, sorted."""
+        """The files and folders that *pattern* names in *folder*, sorted; raises OSError or ValueError."""
         ...
 
 
@@ -43,7 +43,7 @@ class Disk:
         return text
 
     def glob(self, folder: Path, pattern: str) -> Sequence[Path]:
-        """The files that *pattern* names in *folder*, sorted."""
+        """The files that *pattern* names in *folder*, sorted; raises OSError or ValueError."""
         paths = _glob(folder, pattern)
         self.found[str(folder), pattern] = [str(path) for path in paths]
         return paths
@@ -59,14 +59,15 @@ class Disk:
         Links are followed: a mounted ConfigMap changes by another folder behind a link, and no file in it ever does.
         """
         globs = (
-            (f"{folder}\0{pattern}", tuple(map(str, _glob(Path(folder), pattern)))) for folder, pattern in self.found
+            (f"{folder}\0{pattern}", tuple(map(str, _glob_now(Path(folder), pattern))))
+            for folder, pattern in self.found
         )
         return (*((path, _stamp(Path(path))) for path in self._seen), *globs)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Files as they were once."""
+    """Files as they were once, all by their absolute paths: the next start may be in another folder."""
 
     texts: Mapping[str, bytes]
     found: Mapping[tuple[str, str], Sequence[str]]
@@ -74,13 +75,13 @@ class Kept:
     def read(self, path: Path) -> bytes:
         """What the file held; raises FileNotFoundError."""
         try:
-            return self.texts[str(path)]
+            return self.texts[str(path.absolute())]
         except KeyError:
             raise FileNotFoundError(2, "was not kept", str(path)) from None
 
     def glob(self, folder: Path, pattern: str) -> Sequence[Path]:
         """The files that *pattern* named in *folder*."""
-        return [Path(path) for path in self.found.get((str(folder), pattern), ())]
+        return [Path(path) for path in self.found.get((str(folder.absolute()), pattern), ())]
 
 
 def packs() -> dict[str, Traversable]:
@@ -96,6 +97,13 @@ def _glob(folder: Path, pattern: str) -> list[Path]:
         path = folder / pattern
         return [path] if path.exists() else []
     return sorted(folder.glob(pattern))
+
+
+def _glob_now(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return _glob(folder, pattern)
+    except OSError:  # a folder that cannot be looked into any more is another one than it was
+        return []
 
 
 def hidden(path: Path) -> bool:

@@ -21,12 +21,16 @@ def whole(document: Document, folder: Path, files: Files) -> Document:
         return document
     mistakes: list[Mistake] = []
     documents = [document]
-    seen: set[Path] = set()
+    seen = {Path(document.file)}  # `*.yml` means the others
     for path, name in _names(names):
-        found = _paths(name, folder, files) if isinstance(name, str) and name else []
+        problem = f"which names no file in {folder}"
+        try:
+            found = _paths(name, folder, files) if isinstance(name, str) and name else []
+        except (OSError, ValueError) as exc:
+            found, problem = [], f"which cannot be looked for: {getattr(exc, 'strerror', None) or exc}"
         if not found:
             expected = "expected a folder with *.yml files, or the path or pattern of files"
-            mistakes.append(document.mistake(path, f"got {name!r}, which names no file in {folder}: {expected}"))
+            mistakes.append(document.mistake(path, f"got {_shown(name)}, {problem}: {expected}"))
         for file in found:
             if file in seen:
                 continue
@@ -45,6 +49,11 @@ def _names(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((join("include", index), name) for index, name in enumerate(value))
     else:
         yield "include", value
+
+
+def _shown(name: Any) -> str:
+    text = repr(name)
+    return text if len(text) <= 100 else f"{text[:99]}…"
 
 
 def _paths(name: str, folder: Path, files: Files) -> list[Path]:

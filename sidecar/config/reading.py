@@ -18,6 +18,7 @@ from sidecar.checks._dependencies import dependencies
 from sidecar.config import including
 from sidecar.config.files import Disk, Files, packs
 from sidecar.config.settings import PREFIX, RulesEntry, Settings
+from sidecar.config.variables import VARIABLE
 from sidecar.model.errors import ConfigError, Mistake
 from sidecar.network import Network
 from sidecar.rules.compiled import RuleSet
@@ -31,10 +32,6 @@ RESERVED_LABELS: Final = frozenset(
     {"check", "type", "target", "critical", "pod", "instance", "job", "le", "quantile", "window", "phase", "source"}
 )
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-# A single `$$` is left alone: passwords and regular expressions hold some.
-_VARIABLE: Final = re.compile(
-    r"\$\$(?=\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<odd>\$\{)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ class _Reader:
             return value
         if "\0" in value:
             self._wrong(path, "holds a NUL character, expected text without one")
-        return _VARIABLE.sub(partial(self._variable, path), value)
+        return VARIABLE.sub(partial(self._variable, path), value)
 
     def _variable(self, path: str, found: re.Match[str]) -> str:
         if found[0] == "$$":

@@ -118,6 +118,7 @@ class Delivery:
         self._turned = turned
         self._workers = {name: _Worker(channel, Pace(chance)) for name, channel in channels.items()}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._latest: dict[str, asyncio.Task[None]] = {}  # of each channel, also of one that was taken out
         self._broken: asyncio.Future[None] | None = None
 
     @property
@@ -147,7 +148,7 @@ class Delivery:
             if old is not None and old.channel == channel:
                 self._workers[name] = before.pop(name)
             else:
-                self._workers[name] = _Worker(channel, Pace(self._chance), old.task if old else None)
+                self._workers[name] = _Worker(channel, Pace(self._chance), self._latest.get(name))
         for worker in before.values():
             worker.stop()
         if self._broken is not None:
@@ -176,10 +177,12 @@ class Delivery:
         self._count(*(Update(NOTIFICATIONS, 0.0, Labels(channel=name, result=result.value)) for result in results))
         worker.task = asyncio.create_task(self._serve(worker), name=f"channel {name}")
         self._tasks.add(worker.task)
+        self._latest[name] = worker.task
         worker.task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
+        self._latest = {name: latest for name, latest in self._latest.items() if latest is not task}
         if not task.cancelled() and (exc := task.exception()) and self._broken and not self._broken.done():
             self._broken.set_exception(exc)
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import structlog
 
 from sidecar.clock import Clock
+from sidecar.model.errors import SidecarError
 from sidecar.model.families import (
     CLOCK_STEPS,
     EVALUATOR_TURN,
@@ -41,6 +42,10 @@ class SteppingClock(Clock, Protocol):
     def check(self) -> float:
         """By how many seconds the clock has just jumped."""
         ...
+
+
+class Stopped(SidecarError):  # noqa: N818 -- what the daemon does, not what went wrong
+    """There are no turns any more."""
 
 
 Change = Callable[[float], Sequence[Result]]
@@ -129,7 +134,10 @@ class Evaluator:
         self._next_tick = 0.0
         self._ticked = 0.0
         self._due: float | None = None
+        self._asked = False  # somebody wants a decision, whatever is due
         self._changes: list[tuple[Change, asyncio.Future[None]]] = []
+        self._waiting: set[asyncio.Future[None]] = set()  # for changes to be made
+        self._stopped = False
         self._place(clock.time())
 
     def changed(self, names: Collection[str], at: float) -> None:
@@ -148,26 +156,39 @@ class Evaluator:
 
     def wake(self) -> None:
         """Something that is not a sample changed what is to be told."""
-        self._due = self._clock.time()
+        self._asked = True
         self._wake.set()
 
     async def between(self, change: Change) -> None:
         """Have *change* made between two turns; returns when what came of it is announced.
 
-        Groups that stay as they are keep their place and their clocks; the others get a turn at once.
+        Groups that stay as they are keep their place and their clocks; the others get a turn at once. Raises Stopped
+        when there are no turns any more.
         """
+        if self._stopped:
+            raise Stopped("the daemon is stopping")
         done = asyncio.get_running_loop().create_future()
         self._changes.append((change, done))
+        self._waiting.add(done)
         self._wake.set()
-        await done
+        try:
+            await done
+        finally:
+            self._waiting.discard(done)
 
     async def run(self) -> None:
         """Take turns for ever."""
         self._write_all(self._clock.time())
-        while True:
-            await self.once()
-            self._turned()
-            await self._sleep()
+        try:
+            while True:
+                await self.once()
+                self._turned()
+                await self._sleep()
+        finally:
+            self._stopped = True
+            for done in self._waiting:
+                if not done.done():
+                    done.set_exception(Stopped("the daemon is stopping"))
 
     async def _sleep(self) -> None:
         """Until something is due, or something wakes us."""
@@ -194,12 +215,15 @@ class Evaluator:
             self._write(now)
         changes, self._changes = self._changes, []
         results = [result for change, _ in changes for result in self._change(change, now)]
+        if changes:
+            self._ticked = max(self._ticked, now)  # nobody looks behind a change: what it ended was still there
         for schedule in self._schedules:
             at = schedule.at(now, self._ticked)
             if at is not None:
                 results += self._evaluate(schedule, at, now).results
                 await asyncio.sleep(0)  # a long list of groups must not hold the loop in one piece
-        if results or changes or self._due is None or now >= self._due:
+        asked, self._asked = self._asked, False  # who asks from here on asks for the next turn
+        if results or changes or asked or self._due is None or now >= self._due:
             self._due = await self._announce(now, results)
         for _, done in changes:
             if not done.done():  # whoever waited may be gone

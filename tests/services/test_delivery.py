@@ -602,6 +602,20 @@ async def test_a_changed_channel_goes_on_when_the_attempt_of_the_old_one_is_over
     assert [n.alerts[0].alert.labels["check"] for n in new.heard] == ["b"]
 
 
+async def test_a_channel_that_returns_waits_for_its_last_attempt(office: Office):
+    """Taken out and brought back within one attempt, it sends nothing twice."""
+    office.script.answers = [after(5)]
+    async with office.open():
+        await office.put(message(OPENING))
+        await asyncio.sleep(1)
+        office.delivery.replace({}, Ctx(office.clock))
+        await asyncio.sleep(1)
+        office.delivery.replace({"hook": Scripted(name="hook", script=office.script)}, Ctx(office.clock))
+        await asyncio.sleep(60)
+
+    assert len(office.script.tried) == 1
+
+
 async def test_what_waits_for_a_channel_that_is_gone_waits_for_its_return(office: Office):
     """A channel that leaves the configuration leaves its messages in the outbox, and gets them when it is back."""
     office.script.always = REFUSED

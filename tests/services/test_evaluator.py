@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from sidecar.clock import SystemClock
 from sidecar.model.families import CHECK_UP
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Update
 from sidecar.rules.engine import Engine, Result
 from sidecar.rules.files import Source, load_rules
-from sidecar.services.evaluator import Evaluator
+from sidecar.services.evaluator import Evaluator, Stopped
 from sidecar.store import Store
 
 RULES = """
@@ -121,3 +123,81 @@ async def test_every_live_series_is_written_at_ticks(clock):
     (series,) = [one for one in daemon.store.select(()) if one.labels.name == "sidecar_check_up"]
     assert [at % 15000 for at in series.times][-3:] == [0, 0, 0]
     assert len(series.times) >= 5
+
+
+async def test_who_wakes_it_while_it_announces_is_heard(clock):
+    """What changes while a decision is written is decided next, and not when something else happens to be due."""
+    asked: list[float] = []
+    daemon = Daemon(clock)
+
+    async def announce(now: float, _: Sequence[Result]) -> float | None:
+        asked.append(now)
+        await asyncio.sleep(0.1)
+        return now + 3600.0
+
+    daemon.evaluator._announce = announce
+    task = asyncio.create_task(run(daemon, 5))
+    await asyncio.sleep(0.05)
+    daemon.evaluator.wake()
+    await task
+
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("turning", [pytest.param(True, id="in a turn"), pytest.param(False, id="after the last one")])
+async def test_a_change_that_comes_too_late_is_refused(clock, *, turning: bool):
+    """Whoever wants another configuration of a daemon that stops is told so, and does not wait for ever."""
+    daemon = Daemon(clock)
+
+    async def announce(_now: float, _results: Sequence[Result]) -> float | None:
+        await asyncio.sleep(3600)
+        return None
+
+    daemon.evaluator._announce = announce
+    task = asyncio.create_task(daemon.evaluator.run())
+    await asyncio.sleep(1)
+    changing = asyncio.create_task(daemon.evaluator.between(lambda _: [])) if turning else None
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.wait([task])
+
+    with pytest.raises(Stopped):
+        await (changing or daemon.evaluator.between(lambda _: []))
+
+
+async def test_nothing_is_judged_as_it_was_before_a_change(clock):
+    """A turn of the grid that is late by a moment does not see what a change in the same turn ended."""
+    daemon = Daemon(clock)
+    grid = daemon.evaluator._schedules[0].on_grid
+    task = asyncio.create_task(daemon.evaluator.run())
+    await asyncio.sleep(grid - clock.time() - 5)
+    daemon.store.append(Batch("check:a", clock.time(), (Update(CHECK_UP, 0.0, Labels(check="a")),)))
+    await asyncio.sleep(4.9)
+    daemon.evaluator._clock = Late(clock)  # the loop was held up for a second
+
+    def end(now: float) -> list[Result]:
+        daemon.store.end("check:a", now)
+        return []
+
+    await daemon.evaluator.between(end)
+    await asyncio.sleep(2)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert daemon.engine.alerts == ()
+
+
+class Late:
+    """A clock whose reader comes a second late."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        self.clock = clock
+
+    def time(self) -> float:
+        return self.clock.time() + 1.0
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    def check(self) -> float:
+        return 0.0
