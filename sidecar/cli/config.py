@@ -1,6 +1,8 @@
 """`sidecar config`: check, show or describe the configuration."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ from sidecar import config as configuration
 from sidecar import plugins
 from sidecar.channels import Channel
 from sidecar.checks import Check
+from sidecar.cli.rules import reading
 from sidecar.model.errors import ConfigError
+from sidecar.rules.compiled import Alerting
+from sidecar.rules.lint import lint
 from sidecar.secrets import MASK
 
 FILE = click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
@@ -108,7 +113,19 @@ def _notes(found: configuration.Config) -> list[str]:
         notes.append("no check is `critical: true`: /health answers 503 only while every check is unknown")
     networks = {item.name: item.network for item in found.checks} | {item.name: item.network for item in found.channels}
     notes += [f"{name}: {note}" for name, network in networks.items() if network for note in network.notes]
-    return notes
+    return [*notes, *_about_rules(found)]
+
+
+def _about_rules(found: configuration.Config) -> Iterator[str]:
+    """What lint has to say of rules that were written or changed here, and the checks that no rule judges."""
+    rules = reading.of(found)
+    changed = {(rule.file, rule.name) for rule in found.rules.rules if isinstance(rule, Alerting) and rule.written}
+    # Events may bring any series that is not ours: `sidecar rules check` is where one says which there are.
+    for finding in lint(found.rules, replace(rules.outlook, metrics=("*",))):
+        if not reading.is_pack(finding.file) or (finding.file, finding.rule) in changed:
+            yield str(finding)
+    if found.settings.rules:
+        yield from map(reading.unjudged, rules.unwatched)
 
 
 def _count(n: int, what: str) -> str:

@@ -5,6 +5,8 @@ import json
 import pytest
 import yaml
 
+from sidecar import config as configuration
+
 GOOD = """
 external_url: https://sidecar.example
 checks:
@@ -43,6 +45,61 @@ def test_check_names_every_mistake(sidecar, file):
     assert f"{file}:9: tick: got 5" in said.err
     assert f"{file}:10: cheks: unknown key; did you mean 'checks'?" in said.err
     assert "2 mistakes; the daemon would not start" in said.err
+
+
+ODD = """
+checks:
+  - {type: http, name: gateway, url: "http://127.0.0.1:1/", critical: true}
+  - {type: heartbeat, name: backup, period: 1h}
+channels: [{type: log, name: log, severities: [critical]}]
+database: ""
+rules:
+  - {pack: availability, override: {CheckDown: {repeat: 1m}}}
+  - {file: mine.yml}
+"""
+MINE = """
+groups:
+  - name: mine
+    rules:
+      - {alert: Slow, expr: myapp_seconds > 3, severity: critical, annotations: {summary: Slow, next_step: Look}}
+      - alert: Typo
+        expr: rate(claude_request_total[5m]) > 3
+        severity: critical
+        annotations: {summary: No, next_step: Look}
+"""
+
+
+def notes(said) -> list[str]:
+    """The notes about rules, without what is said of a configuration anyway."""
+    return [note for note in json.loads(said.out)["notes"] if "rule" in note or "[" in note]
+
+
+def test_check_says_what_is_odd_about_rules(sidecar, file):
+    """Rules that are written or changed here are looked at by lint, and checks that no rule judges are named."""
+    file.write_text(ODD)
+    file.with_name("mine.yml").write_text(MINE)
+
+    said = notes(sidecar("config", "check", file, "--json"))
+
+    assert [note.rpartition(" [")[2] for note in said] == [
+        "unknown-metric]",
+        "repeat-below-cooldown]",
+        "unheard-severity]",
+        said[-1],
+    ]
+    assert "mine.yml:6: Typo: reads claude_request_total" in said[0]
+    assert said[-1] == "no rule judges the state of the check backup: nobody is told when it is down"
+    assert f"{file}: note: {said[-1]}" in sidecar("config", "check", file).out
+
+
+def test_check_says_nothing_of_what_is_shipped(sidecar, file):
+    """Packs as they are give no notes, whatever the channels take; nor does it say twice that there are no rules."""
+    packs = ", ".join(f"{{pack: {name}}}" for name in configuration.packs())
+    file.write_text(ODD.partition("rules:")[0] + f"rules: [{packs}]\n")
+    assert notes(sidecar("config", "check", file, "--json")) == []
+
+    file.write_text(ODD.partition("rules:")[0])
+    assert len(notes(sidecar("config", "check", file, "--json"))) == 1
 
 
 @pytest.mark.parametrize("text", [GOOD, "tick: 5\n"], ids=["good", "bad"])

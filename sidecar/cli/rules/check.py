@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sidecar.cli.rules.reading import Found, find, refuse, sources
+from sidecar.cli.rules.reading import Found, find, refuse, sources, unjudged
 from sidecar.model.errors import ConfigError
 from sidecar.rules.lint import CODES, Finding, lint
 
@@ -51,7 +51,7 @@ def check(
         found = find(files, packs, config)
     except ConfigError as exc:
         refuse(exc, 1, as_json=as_json)
-    findings = lint(found.rules, replace(found.outlook, metrics=metrics), ignore)
+    findings = lint(found.rules, replace(found.outlook, metrics=(*found.outlook.metrics, *metrics)), ignore)
     bad = strict and bool(findings or found.unwatched)
     if as_json:
         click.echo(json.dumps(_fields(found, findings, ok=not bad), indent=2))
@@ -75,6 +75,6 @@ def _say(found: Found, findings: Sequence[Finding]) -> None:
     for one in findings:
         click.echo(str(one))
     for name in found.unwatched:
-        click.echo(f"note: no rule judges the state of the check {name}: nobody is told when it is down")
+        click.echo(f"note: {unjudged(name)}")
     if findings:
         click.echo(f"{len(findings)} {'finding' if len(findings) == 1 else 'findings'}; the daemon takes these rules")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import click
 
@@ -14,6 +14,8 @@ from sidecar.rules.compiled import RuleSet
 from sidecar.rules.files import Source, load_rules
 from sidecar.rules.lint import Outlook, unwatched
 from sidecar.services import probing
+
+_PACK: Final = "pack "  # how configurations name the files of packs, too
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -49,13 +51,24 @@ def find(files: Sequence[str], packs: Sequence[str], config: Path | None) -> Fou
     if bool(files or packs) == (config is not None):
         raise click.UsageError("expected FILEs, packs, or --config with a configuration")
     if config is not None:
-        found = configuration.read(config)
-        channels = {channel.name: channel.severities for channel in found.channels}
-        watched = {check.name: probing.labels(check, found.settings.pod) for check in found.checks}
-        outlook = Outlook(found.settings.tick, channels=channels)
-        return Found(found.rules, outlook, unwatched(found.rules, watched))
+        return of(configuration.read(config))
     texts = [*map(read, files), *map(read_pack, packs)]
     return Found(load_rules([Source(tuple(texts))]), Outlook())
+
+
+def of(config: configuration.Config) -> Found:
+    """The rules of *config*, and what is known of its daemon."""
+    channels = {channel.name: channel.severities for channel in config.channels}
+    watched = {check.name: probing.labels(check, config.settings.pod) for check in config.checks}
+    # What a scrape reads is named by whoever wrote it.
+    metrics = ("*",) if any(check.type == "scrape" for check in config.checks) else ()
+    outlook = Outlook(config.settings.tick, metrics, channels)
+    return Found(config.rules, outlook, unwatched(config.rules, watched))
+
+
+def unjudged(check: str) -> str:
+    """What to say of a *check* that no rule judges."""
+    return f"no rule judges the state of the check {check}: nobody is told when it is down"
 
 
 def read(name: str) -> tuple[str, str]:
@@ -77,7 +90,12 @@ def read_pack(name: str) -> tuple[str, str]:
     packs = configuration.packs()
     if name not in packs:
         raise UnreadableError(Mistake(name, 0, "", f"is no pack; known: {_known()}"))
-    return f"pack {name}", packs[name].read_text("utf-8")
+    return f"{_PACK}{name}", packs[name].read_text("utf-8")
+
+
+def is_pack(file: str) -> bool:
+    """Whether *file*, as rules and mistakes name it, is a shipped pack."""
+    return file.startswith(_PACK) and file.removeprefix(_PACK) in configuration.packs()
 
 
 def _known() -> str:

@@ -10,7 +10,8 @@ from sidecar.model.samples import Family, Kind
 from sidecar.rules.lint import gateways
 from sidecar.rules.model import DEFAULT_INTERVAL
 
-_OURS: Final = ("sidecar_", "probe_", "heartbeat_", "ALERTS")
+_OURS: Final = ("sidecar_", "probe_", "heartbeat_", "claude_", "scrape_", "ALERTS")
+"""How names begin that no application may use for its own."""
 CHECKS: Final = ("probe_", "sidecar_check_", "heartbeat_")
 """How the names of series begin that belong to one check, and say so in the label `check`."""
 
@@ -57,7 +58,7 @@ class Outlook:
         """Whether somebody writes the series *name*."""
         if name in self.kinds or name in self.recorded:
             return True
-        return any(fnmatchcase(name, pattern) for pattern in self.metrics)
+        return not self.ours(name) and any(fnmatchcase(name, pattern) for pattern in self.metrics)
 
     def ours(self, name: str) -> bool:
         """Whether the series *name* could only be the daemon's own."""
