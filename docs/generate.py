@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -12,14 +12,11 @@ from sidecar import plugins
 from sidecar.channels import Channel
 from sidecar.checks import Check
 from sidecar.claude.errors import ErrorType
-from sidecar.config import HttpSettings, LogSettings, RulesEntry, Settings
+from sidecar.config import Settings
 from sidecar.model import durations, families
 from sidecar.model.samples import Family
 from sidecar.network import Network
-from sidecar.rules.model import AlertingRule, Override, RuleGroup
-from sidecar.services.events import EventSettings
-from sidecar.telemetry.logfile import LogFileSettings
-from sidecar.telemetry.otlp.settings import MetricSettings, OtlpSettings, TraceSettings
+from sidecar.rules.model import AlertingRule, RuleGroup
 
 REFERENCE = Path(__file__).with_name("reference.md")
 
@@ -34,25 +31,18 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "Made from the code by `make docs`. Durations are written as Prometheus writes them: `30s`, `5m`, `1h30m`."
     yield from _section("Configuration file", Settings)
-    yield from _section("`http:`", HttpSettings)
-    yield from _section("`log:`", LogSettings)
-    yield from _section("`log.file:`", LogFileSettings)
-    yield from _section("`otlp:`", OtlpSettings)
-    yield from _section("`otlp.traces:`", TraceSettings)
-    yield from _section("`otlp.metrics:`", MetricSettings)
-    yield from _section("`network:`", Network)
-    yield from _section("`events:`", EventSettings)
-    yield from _section("`rules:` entries", RulesEntry)
-    yield from _section("`override:` of a rule", Override)
+    for path, model in _nested(Settings):
+        yield from _section(f"`{path}:`", model)
     yield from ["", "## Checks", "", "Every check has:"]
     yield from _table(Check)
-    for name in plugins.names("sidecar.checks"):
-        yield from _section(f"`type: {name}`", plugins.find("sidecar.checks", name, Check), Check, level=3)
+    for path, model in _nested(Check):
+        if model is not Network:
+            yield from _section(f"`{path}:` of a check", model, level=3)
+    yield from _plugins("sidecar.checks", Check)
     yield from ["", "### Words of `error_type`", "", ", ".join(f"`{word}`" for word in ErrorType)]
     yield from ["", "## Channels", "", "Every channel has:"]
     yield from _table(Channel)
-    for name in plugins.names("sidecar.channels"):
-        yield from _section(f"`type: {name}`", plugins.find("sidecar.channels", name, Channel), Channel, level=3)
+    yield from _plugins("sidecar.channels", Channel)
     yield from _section("Rule files", RuleGroup)
     yield from _section("Alerting rules", AlertingRule)
     yield from ["", "## Metrics", "", "| name | kind | meaning |", "| --- | --- | --- |"]
@@ -63,6 +53,42 @@ def _lines() -> Iterator[str]:
 def catalogue() -> list[Family]:
     """Every family of ours."""
     return [value for value in vars(families).values() if isinstance(value, Family)]
+
+
+def _plugins(package: str, base: type[Check] | type[Channel]) -> Iterator[str]:
+    """Every type of *package*, and what its settings are made of."""
+    common = {model for _, model in _nested(base)}
+    for name in plugins.names(package):
+        found = plugins.find(package, name, base)
+        yield from _section(f"`type: {name}`", found, base, level=3)
+        for path, model in _nested(found):
+            if model not in common:
+                yield from _section(f"`{path}:` of `{name}`", model, level=4)
+
+
+def _nested(
+    model: type[BaseModel], path: str = "", seen: frozenset[type] = frozenset()
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The models that the fields of *model* are made of, each with its key, and those within; each of them once."""
+    direct = {
+        inner: f"{path}{field.alias or name}"
+        for name, field in reversed(model.model_fields.items())
+        for inner in _models(field.annotation)
+        if inner not in seen
+    }
+    told = seen | direct.keys()
+    for inner, key in reversed(direct.items()):
+        yield key, inner
+        for further in _nested(inner, f"{key}.", told):
+            told |= {further[1]}
+            yield further
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
 
 
 def _section(title: str, model: type[BaseModel], base: type[BaseModel] | None = None, level: int = 2) -> Iterator[str]:
