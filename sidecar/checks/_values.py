@@ -1,7 +1,7 @@
 """Numbers that a check reads from its peer: exported, and judged by bounds."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -10,6 +10,14 @@ from sidecar.model.families import PROBE_VALUE
 
 ValueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.\-]*$", max_length=60)]
 """The label `name` of `probe_value`."""
+
+_TAKEN: Final = frozenset({"check", "type", "target", "critical", "pod", "instance", "job"})
+"""Labels that say whose series it is."""
+
+
+def exported(label: str) -> str:
+    """*label* of a foreign series as ours carries it: `exported_…` where it would say whose ours is, as Prometheus."""
+    return f"exported_{label}" if label in _TAKEN else label
 
 
 class Bounds(BaseModel):

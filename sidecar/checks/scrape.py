@@ -10,14 +10,13 @@ from pydantic import AfterValidator, Field
 from sidecar.checks import Check, CheckFailed, ProbeContext
 from sidecar.checks._http import Headers, HttpUrl, answer, beginning, quoted, reveal
 from sidecar.checks._patterns import Pattern, compiled
+from sidecar.checks._values import exported
 from sidecar.model.families import SCRAPE_SAMPLES
 from sidecar.model.samples import Family, Kind
 from sidecar.outbound import read_limited, safe_url
 
 _ACCEPT: Final = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.7,*/*;q=0.1"
 _OURS: Final = ("sidecar_", "probe_", "claude_", "process_", "ALERTS", "heartbeat_")
-_TAKEN: Final = frozenset({"check", "type", "target", "critical", "pod", "instance", "job"})
-"""Labels that say whose series it is; a scraped one of that name becomes `exported_…`, as in Prometheus."""
 _LONGEST_LABEL: Final = 1024
 
 
@@ -85,7 +84,7 @@ class ScrapeCheck(Check):
             if len(taken) == self.max_samples:
                 advice = "use `keep` or `drop`, or raise `max_samples`"
                 raise CheckFailed("too_large", f"has more than {self.max_samples} samples; {advice}")
-            taken.append(_Sample(final, {_label(key): text for key, text in labels.items()}, value))
+            taken.append(_Sample(final, {exported(key): text for key, text in labels.items()}, value))
         return taken, refused
 
 
@@ -112,7 +111,3 @@ def _parsed(content: bytes, openmetrics: bool) -> Iterator[_Sample]:
 
 def _is_openmetrics(response: aiohttp.ClientResponse) -> bool:
     return response.content_type == "application/openmetrics-text"
-
-
-def _label(name: str) -> str:
-    return f"exported_{name}" if name in _TAKEN else name

@@ -4,7 +4,7 @@ import asyncio
 import json
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from yarl import URL
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
-from sidecar.checks._http import Headers, HttpUrl, answer, quoted, reveal
+from sidecar.checks._http import Headers, HttpUrl, answer, quoted, reveal, so_far
 from sidecar.claude import ratelimits
 from sidecar.claude.errors import ErrorType, Failure, classify
 from sidecar.model.durations import show
@@ -116,7 +116,7 @@ class ClaudeCheck(Check):
             ctx.saw(response.headers, b"")
             _record_limits(ctx, response.headers)
             if not 200 <= response.status < 300:
-                raise not_expected(ctx, response, await _error_body(response))
+                raise not_expected(ctx, response, await so_far(response, _LARGEST_ERROR, _PATIENCE))
             yield Answer(response, sent_at)
 
     def _headers(self, *, stream: bool, body: bool) -> dict[str, str]:
@@ -156,18 +156,6 @@ def not_expected(ctx: ProbeContext, response: aiohttp.ClientResponse, body: byte
     headers = {name: redact(text, cut=True) for name, text in response.headers.items()}
     said = redact(body.decode("utf-8", "replace"), cut=True)
     return failed(ctx, classify(response.status, headers, said.encode()))
-
-
-async def _error_body(response: aiohttp.ClientResponse) -> bytes:
-    """The body of an error, as far as it comes: one that breaks off must not hide the status."""
-    parts = b""
-    with suppress(aiohttp.ClientError, OSError):  # TimeoutError is an OSError
-        async with asyncio.timeout(_PATIENCE):
-            async for part in response.content.iter_chunked(_LARGEST_ERROR):
-                parts += part
-                if len(parts) >= _LARGEST_ERROR:
-                    break
-    return parts
 
 
 def _record_limits(ctx: ProbeContext, headers: Mapping[str, str]) -> None:
