@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sidecar.model.families import ALERTS
 from sidecar.model.labels import Labels
 from sidecar.model.matchers import Matcher, MatchOp
 from sidecar.promql import ast, lexer
@@ -144,6 +145,8 @@ def condition(part: Part) -> str:
     if expr.op in ("and", "unless"):
         return condition(left)
     if expr.op == "or":
+        if _stays(right.expr):
+            return condition(left)
         both = {condition(left), condition(right)}
         return both.pop() if len(both) == 1 else ""
     if expr.op not in ast.COMPARISONS:
@@ -159,6 +162,8 @@ def threshold(expr: ast.Expr) -> tuple[str, float] | None:
     if expr.op in ("and", "unless"):
         return threshold(expr.left)
     if expr.op == "or":
+        if _stays(expr.right):
+            return threshold(expr.left)
         both = {threshold(expr.left), threshold(expr.right)}
         return both.pop() if len(both) == 1 else None
     if expr.op not in ast.COMPARISONS:
@@ -168,6 +173,11 @@ def threshold(expr: ast.Expr) -> tuple[str, float] | None:
         return None if number is None else (MIRROR[expr.op], number)
     number = ast.literal(expr.right)
     return None if number is None else (expr.op, number)
+
+
+def _stays(expr: ast.Expr) -> bool:
+    """Whether *expr* holds only for what fires already: `x > 8 and on (check) ALERTS{…}`, beside `x > 10`."""
+    return isinstance(expr, ast.Binary) and expr.op == "and" and ALERTS.name in (reads(expr.right) or ())
 
 
 def equal_labels(exprs: Sequence[ast.Expr]) -> Labels:

@@ -111,6 +111,13 @@ def test_subjects_are_queries_of_their_own():
         pytest.param("a > 1 and b", "> 1", (">", 1.0), id="of the left side of and"),
         pytest.param("a > 1 or b > 1", "> 1", (">", 1.0), id="of both sides of or if they agree"),
         pytest.param("a > 1 or b > 2", "", None, id="of neither if they do not"),
+        pytest.param(
+            'a > 10 or (a > 8 and on (x) ALERTS{alertname="A"})',
+            "> 10",
+            (">", 10.0),
+            id="of what fires, not of what stays",
+        ),
+        pytest.param("a > 10 or (a > 8 and on (x) b)", "", None, id="of neither if something else narrows one"),
         pytest.param("a", "", None, id="none"),
         pytest.param("a + 1", "", None, id="arithmetic is no filter"),
         pytest.param("a > 1 != 2", "!= 2", ("!=", 2.0), id="the outermost of a chain"),
