@@ -18,6 +18,7 @@ class Mute(StrEnum):
     DEPENDENCY = "dependency"
     FLAPPING = "flapping"
     STARTING = "starting"
+    OFFLINE = "offline"
     STORM = "storm"
 
 

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.alerts.book import AlertBook
-from sidecar.alerts.facts import Circumstances, Mutes, Policy
+from sidecar.alerts.facts import NOT_MUTED, Circumstances, Mute, Mutes, Policy
 from sidecar.alerts.quieting import Quieting
 from sidecar.alerts.record import Record
 from sidecar.api import events, health, heartbeats, metrics, reloading, v1
@@ -34,19 +34,20 @@ from sidecar.db import Database, alerts, meta, quieting, records, state
 from sidecar.db import heartbeats as table
 from sidecar.model.alerts import Alert, EndReason, RuleKey
 from sidecar.model.checks import OFFLINE
-from sidecar.model.families import ALERTS, BUILD_INFO, DATABASE_WRITABLE, SIDECAR_ALERTS
+from sidecar.model.families import ALERTS, BUILD_INFO, DATABASE_WRITABLE, HEALTH_STATUS, SIDECAR_ALERTS
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification
 from sidecar.model.samples import Batch, Kind, Update
 from sidecar.outbound import Outbound
-from sidecar.rules.compiled import Recording, RuleSet
+from sidecar.rules.compiled import Alerting, Recording, RuleSet
 from sidecar.rules.engine import Engine, Result, sources
 from sidecar.rules.evaluation import Surroundings
+from sidecar.rules.groups import knows
 from sidecar.services import probing
 from sidecar.services.connectivity import Connectivity, Reach, reach
-from sidecar.services.delivery import REPORT, Delivery
+from sidecar.services.delivery import REPORT, Delivery, delivery_of
 from sidecar.services.dispatcher import Dispatcher
-from sidecar.services.evaluator import Evaluator
+from sidecar.services.evaluator import Evaluator, turns_of
 from sidecar.services.events import Events
 from sidecar.services.evidence import evidence
 from sidecar.services.heartbeats import Heartbeats
@@ -58,6 +59,9 @@ from sidecar.store import Store
 from sidecar.telemetry.process import ProcessReader
 
 log = structlog.get_logger(__name__)
+
+_LOOK = 5.0  # seconds after which what is muted because we are cut off is looked at again
+_MOST_NAMES = 20_000  # of a check's metrics that are remembered; what is scraped may have others each time
 
 
 class App:
@@ -169,7 +173,10 @@ class App:
         return Circumstances(channels, policies, self._mutes, self.quieter.state.acked, self.evidence_of)
 
     def _mutes(self, alert: Alert, channel: str, now: float) -> Mutes:
-        return self.start.mutes(alert, channel, now) | self.quieter.state.mutes(alert, channel, now)
+        rule = next((rule for rule in self.config.rules.alerting if rule.key == alert.rule), None)
+        unseen = rule is not None and self._blind(rule, alert.labels)
+        away = Mutes(frozenset({Mute.OFFLINE}), now + _LOOK) if unseen else NOT_MUTED
+        return away | self.start.mutes(alert, channel, now) | self.quieter.state.mutes(alert, channel, now)
 
     def evidence_of(self, alert: Alert) -> str:
         """What the check that *alert* names said last, when it failed."""
@@ -255,6 +262,8 @@ class App:
         gone_rules = {rule.key for rule in before.rules.alerting} - {rule.key for rule in config.rules.alerting}
         for source in _sources(before.rules) - _sources(config.rules):
             self.store.end(source, now)
+        for name in {one.name for one in before.channels} - {one.name for one in config.channels}:
+            self.store.end(delivery_of(name), now)
         self.engine.around = _surroundings(config)
         results = [
             *self.engine.replace(config.rules, now, self.book.told),
@@ -281,12 +290,14 @@ class App:
 
     def _probed(self, batch: Batch) -> None:
         # What a batch does not name any more has ended with it, which is a change, too.
-        self._names[batch.source] = self._names.get(batch.source, frozenset()).union(_names(batch))
+        before = self._names.get(batch.source, frozenset())
+        self._names[batch.source] = (before if len(before) <= _MOST_NAMES else frozenset()).union(_names(batch))
         self.store.append(batch)
 
     def _changed(self, check: str, at: float, changed: bool) -> None:
         if changed:
-            self.evaluator.changed(self._names.get(f"check:{check}", frozenset()), at)
+            self.store.append(health.batch(self.health()))  # what is said of all follows at once, too
+            self.evaluator.changed({HEALTH_STATUS.name, *self._names.get(f"check:{check}", ())}, at)
         if not self._began_deciding and self.start.decided(at):
             self._began_deciding = True
             self.evaluator.everything(at)
@@ -306,12 +317,20 @@ class App:
     def _wake(self) -> None:
         self.evaluator.wake()
 
-    def _blind(self, labels: Labels) -> bool:
-        state = self.prober.states().get(labels.text("check"))
-        return state is not None and state.reason == OFFLINE
+    def _blind(self, rule: Alerting, labels: Labels) -> bool:
+        """Whether we are cut off from what *rule* says with these *labels*: from their check, or from any it reads."""
+        states = self.prober.states()
+        own = states.get(labels.text("check"))
+        if own is not None:
+            return own.reason == OFFLINE
+        away = [name for name, state in states.items() if state.reason == OFFLINE]
+        if not away:
+            return False
+        names = {HEALTH_STATUS.name}.union(*(self._names.get(f"check:{name}", ()) for name in away))
+        return knows(rule, self.config.rules.groups, names)
 
     def _ready(self, labels: Labels) -> bool:
-        return not self._blind(labels) and self.start.known(labels.text("check"), self.clock.time())
+        return self.start.known(labels.text("check"), self.clock.time())
 
     def _gone(self, labels: Labels) -> bool:
         """Whether *labels*, of series from before a restart, are those of a check that is not watched any more."""
@@ -411,7 +430,8 @@ def _surroundings(config: Config) -> Surroundings:
 
 
 def _sources(rules: RuleSet) -> set[str]:
-    return {source for group in rules.groups for source in sources(group)}
+    """Under whose names the series of rules live, and those of their groups."""
+    return {source for group in rules.groups for source in (*sources(group), turns_of(group.name))}
 
 
 def _joined(results: Iterable[Result]) -> list[Result]:

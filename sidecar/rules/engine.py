@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.errors import SidecarError
@@ -89,12 +90,12 @@ class Engine:
         emit: Emit,
         *,
         ready: Callable[[Labels], bool] = lambda _: True,
-        blind: Callable[[Labels], bool] = lambda _: False,
+        blind: Callable[[Alerting, Labels], bool] = lambda _rule, _labels: False,
     ) -> Turn:
         """Evaluate *group* at *at*, in order; what a rule yields is emitted before the next one is evaluated.
 
         *ready* says whether the checks behind an alert with these labels have a state: until then what was before a
-        restart stays. So does what is about a check for which we are *blind*, whenever that began.
+        restart stays. So does an alert of a rule with labels for which we are *blind*, whenever that began.
         """
         if self.started is None:
             self.started = at
@@ -103,9 +104,10 @@ class Engine:
             if isinstance(rule, Recording):
                 results.append(_record(rule, querier, at, emit, source))
             else:
-                full = at >= self.started + rule.settling
-                self._blind(rule, at, blind)
-                results.append(self._alert(rule, querier, at, emit, source, settled=ready if full else _never))
+                unseen = partial(blind, rule)
+                self._blind(rule, at, unseen)
+                settled = partial(_settled, ready, unseen) if at >= self.started + rule.settling else _never
+                results.append(self._alert(rule, querier, at, emit, source, settled=settled))
         return Turn(group.name, at, self._succeeded(group, results, at))
 
     def _succeeded(self, group: Group, results: Iterable[Result], at: float) -> tuple[Result, ...]:
@@ -248,6 +250,10 @@ class Engine:
             if after is not memory:
                 results.append(_result(rule.key, memory, after))
         return tuple(results)
+
+
+def _settled(ready: Callable[[Labels], bool], blind: Callable[[Labels], bool], labels: Labels) -> bool:
+    return ready(labels) and not blind(labels)
 
 
 def _never(_: Labels) -> bool:

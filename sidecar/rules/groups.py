@@ -4,7 +4,7 @@ import math
 import zlib
 from collections.abc import Collection, Iterable
 
-from sidecar.rules.compiled import Group
+from sidecar.rules.compiled import Alerting, Group, Recording
 
 
 def offset(group: Group) -> float:
@@ -36,3 +36,17 @@ def readers(groups: Iterable[Group], names: Collection[str]) -> tuple[Group, ...
             found.append(group)
             waiting.remove(group)
             changed |= group.writes
+
+
+def knows(rule: Alerting, groups: Iterable[Group], names: Collection[str]) -> bool:
+    """Whether what *rule* says depends on series with these *names*, be it by what other rules record."""
+    recording = [one for group in groups for one in group.rules if isinstance(one, Recording)]
+    known, before = set(names), 0
+    while len(known) > before:  # whoever reads what is recorded records it on
+        before = len(known)
+        known |= {one.writes for one in recording if _reads(one, known)}
+    return _reads(rule, known)
+
+
+def _reads(rule: Alerting | Recording, names: Collection[str]) -> bool:
+    return any(query.reads is None or not query.reads.isdisjoint(names) for query in rule.queries)

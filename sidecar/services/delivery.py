@@ -174,7 +174,8 @@ class Delivery:
     def _begin(self, worker: "_Worker") -> None:
         name = worker.channel.name
         results = [result for result in Result if result is not Result.UNSERVED]
-        self._count(*(Update(NOTIFICATIONS, 0.0, Labels(channel=name, result=result.value)) for result in results))
+        counts = (Update(NOTIFICATIONS, 0.0, Labels(channel=name, result=result.value)) for result in results)
+        self._count(name, *counts)
         worker.task = asyncio.create_task(self._serve(worker), name=f"channel {name}")
         self._tasks.add(worker.task)
         self._latest[name] = worker.task
@@ -257,7 +258,9 @@ class Delivery:
             pace.answered(id_)
             await self._finish(row, now, outcome.text)
             return
-        self._count(Update(NOTIFICATION_FAILURES, 1.0, Labels(channel=channel.name, reason=outcome.reason)))
+        self._count(
+            channel.name, Update(NOTIFICATION_FAILURES, 1.0, Labels(channel=channel.name, reason=outcome.reason))
+        )
         facts = {"channel": channel.name, "id": id_, "attempt": row.attempts + 1, "error": outcome.text}
         if not outcome.retryable:
             pace.answered(id_)
@@ -301,6 +304,7 @@ class Delivery:
         took = max(0.0, now - notification.created_at)
         labels = Labels(channel=notification.channel)
         self._count(
+            notification.channel,
             Update(NOTIFICATIONS, 1.0, labels.with_(result=Result.DELIVERED.value)),
             Update(NOTIFICATION_LATENCY, took, labels),
         )
@@ -349,7 +353,8 @@ class Delivery:
             result = Result.LOST
         else:
             result = Result.FAILED
-        self._count(Update(NOTIFICATIONS, 1.0, Labels(channel=notification.channel, result=result.value)))
+        name = notification.channel
+        self._count(name, Update(NOTIFICATIONS, 1.0, Labels(channel=name, result=result.value)))
 
     async def _report(self) -> None:
         depths = await self._database.run(outbox.depths)
@@ -365,8 +370,13 @@ class Delivery:
         ]
         self._emit(Batch(SOURCE, now, tuple(updates), write=False, whole=True))
 
-    def _count(self, *updates: Update) -> None:
-        self._emit(Batch(SOURCE, self._clock.time(), updates, write=False, whole=False))
+    def _count(self, channel: str, *updates: Update) -> None:
+        self._emit(Batch(delivery_of(channel), self._clock.time(), updates, write=False, whole=False))
+
+
+def delivery_of(channel: str) -> str:
+    """Under whose name the counters of *channel* live."""
+    return f"{SOURCE}:{channel}"
 
 
 async def _wait(wake: asyncio.Event, seconds: float) -> None:

@@ -21,7 +21,7 @@ from sidecar.model.families import (
 )
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Update
-from sidecar.rules.compiled import Group
+from sidecar.rules.compiled import Alerting, Group
 from sidecar.rules.engine import Engine, Result, Turn
 from sidecar.rules.groups import missed_turns, next_turn, readers
 from sidecar.store import Store
@@ -98,9 +98,9 @@ class Evaluator:
     """Runs the rules until it is cancelled.
 
     *collect* is called before each tick, for whoever has values of his own to hand in. *announce* decides and commits.
-    *ready* says whether the checks behind an alert with these labels have a state, *blind* whether they have none
-    because we are cut off. *stepped* hears of jumps of the clock, in seconds; *evaluated* of each group's turn, and how
-    many seconds it took.
+    *ready* says whether the checks behind an alert with these labels have a state, *blind* whether we are cut off from
+    what the rule says it of. *stepped* hears of jumps of the clock, in seconds; *evaluated* of each group's turn, and
+    how many seconds it took.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Evaluator:
         collect: Callable[[float], None],
         announce: Announce,
         ready: Callable[[Labels], bool],
-        blind: Callable[[Labels], bool] = lambda _: False,
+        blind: Callable[[Alerting, Labels], bool] = lambda _rule, _labels: False,
         stepped: Callable[[float, float], None],
         turned: Callable[[], None],
         evaluated: Callable[[Turn, float], object] = lambda _turn, _seconds: None,
@@ -274,7 +274,7 @@ class Evaluator:
             schedule.at_once = at
         schedule.last, schedule.changed = at, None
         schedule.clock = self._engine.due(group, at)
-        self._store.append(Batch(f"evaluator:{group.name}", now, tuple(updates), write=False))
+        self._store.append(Batch(turns_of(group.name), now, tuple(updates), write=False))
         return turn
 
     def _write(self, now: float) -> None:
@@ -310,3 +310,8 @@ class Evaluator:
         self._schedules = tuple(_Schedule(group, next_turn(group, now)) for group in self._engine.rules.groups)
         self._next_tick = self._store.grid(now) + self._tick
         self._due = None  # whatever was due is asked for anew
+
+
+def turns_of(group: str) -> str:
+    """Under whose name the series about the turns of *group* live."""
+    return f"evaluator:{group}"

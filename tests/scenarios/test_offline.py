@@ -33,8 +33,8 @@ class Cable:
 
 
 @contextlib.asynccontextmanager
-async def watching(world: World, cable: Cable):
-    settings = world.settings(BLIND, connectivity={"addresses": ["a:1", "b:1"]})
+async def watching(world: World, cable: Cable, rules: str = BLIND):
+    settings = world.settings(rules, connectivity={"addresses": ["a:1", "b:1"]})
     config = configuration.parse(json.dumps(settings), "sidecar.yml", folder=world.folder)
     clock = SystemClock(monotonic=asyncio.get_running_loop().time)
     outbound = Outbound(connector=world.wire.connector)
@@ -86,3 +86,97 @@ async def test_what_fires_is_kept_while_we_are_cut_off(world: World, *, well: bo
         await asyncio.sleep(300)
         told = [(heard.kind, heard.alerts) for heard in world.heard[2:]]
         assert told == [("resolve", ["Blind"]), *([("resolve", ["TargetDown"])] if well else [])]
+
+
+ABOUT_ALL = """
+groups:
+  - name: recorded
+    rules: [{record: "all:down", expr: "count(sidecar_check_up == 0) or vector(0)"}]
+  - name: blind
+    rules:
+      - {alert: Missing, expr: 'absent(sidecar_check_up{check="gateway"})', severity: critical}
+      - {alert: MissingForLong, expr: "absent(sidecar_check_up)", for: 30s, severity: critical}
+      - {alert: Silent, expr: "sum(sidecar_check_up) < 0", on_no_data: alert, severity: critical}
+      - {alert: Ill, expr: "sidecar_health_status == 0", severity: critical}
+      - {alert: SomeDown, expr: "count(sidecar_check_up == 0) > 0", severity: critical}
+      - {alert: SomeRecordedDown, expr: "all:down > 0", severity: critical}
+"""
+
+
+async def test_what_is_missing_because_we_are_cut_off_pages_nobody(world: World) -> None:
+    """Neither a rule that looks for missing series, nor one that alerts on no data, blames anybody for our network."""
+    cable = Cable()
+    async with watching(world, cable, ABOUT_ALL):
+        await asyncio.sleep(120)
+        cable.cut = True
+        world.wire.refuse("gateway")
+        await asyncio.sleep(3600)
+        cable.cut = False
+        world.connect()
+        await asyncio.sleep(300)
+
+    assert world.heard == []
+
+
+async def test_what_is_said_of_all_checks_is_kept_while_we_are_cut_off(world: World) -> None:
+    """An alert over many checks, or over what is recorded of them, is neither closed nor told anew meanwhile."""
+    cable = Cable()
+    async with watching(world, cable, ABOUT_ALL):
+        await asyncio.sleep(60)
+        world.status = 503
+        await asyncio.sleep(60)
+        told = sorted(name for heard in world.heard for name in heard.alerts)
+        assert told == ["Ill", "SomeDown", "SomeRecordedDown"]
+        before = len(world.heard)
+
+        cable.cut = True
+        world.wire.refuse("gateway")
+        await asyncio.sleep(3600)
+        assert world.story()[before:] == []
+
+        cable.cut = False
+        world.connect()
+        world.status = 200
+        await asyncio.sleep(300)
+
+    ends = {name: heard.body["alerts"][0]["endReason"] for heard in world.heard[before:] for name in heard.alerts}
+    # A count of nothing is no data, as it always is.
+    assert ends == {"Ill": "recovered", "SomeDown": "no_data", "SomeRecordedDown": "recovered"}
+
+
+async def test_a_network_that_comes_and_goes(world: World) -> None:
+    """Minutes with and without a network blame nobody, and what is broken all the same is told once."""
+    cable = Cable()
+    async with watching(world, cable) as app:
+        await asyncio.sleep(60)
+        world.status = 503
+        for turn in range(40):
+            cable.cut = turn % 2 == 1
+            if cable.cut:
+                world.wire.refuse("gateway")
+            else:
+                world.connect()
+            await asyncio.sleep(45)
+        assert [heard.alerts for heard in world.heard if "TargetDown" in heard.alerts] == [["TargetDown"]]
+        cable.cut = False
+        world.connect()
+        world.status = 200
+        await asyncio.sleep(300)
+
+        assert app.book.alerts() == () or all(not alert.firing for alert in app.book.alerts())
+    told = [(heard.kind, name) for heard in world.heard for name in heard.alerts]
+    assert told.count(("resolve", "TargetDown")) == 1
+
+
+async def test_a_start_without_a_network(world: World) -> None:
+    """From the first second on nobody is blamed; we say that we are blind, and that we see again."""
+    cable = Cable()
+    cable.cut = True
+    world.wire.refuse("gateway")
+    async with watching(world, cable):
+        await asyncio.sleep(300)
+        cable.cut = False
+        world.connect()
+        await asyncio.sleep(300)
+
+    assert [(heard.kind, heard.alerts) for heard in world.heard] == [("opening", ["Blind"]), ("resolve", ["Blind"])]

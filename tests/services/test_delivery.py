@@ -673,7 +673,7 @@ async def test_what_waits_is_measured(office: Office):
     ]
     assert len(latency) == 1
     assert 100 < latency[0] < 410
-    assert {batch.source for batch in office.emitted} == {"delivery"}
+    assert {batch.source for batch in office.emitted} == {"delivery", "delivery:hook"}
 
 
 async def test_resolves_for_a_channel_that_takes_none_any_more(office: Office):
