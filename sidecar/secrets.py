@@ -1,13 +1,15 @@
 """Secrets: read where they are kept, shown nowhere."""
 
+import base64
 import html
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -21,6 +23,7 @@ MASK: Final = "***"
 _SHORTEST: Final = 6  # a shorter value would blot out ordinary words
 _SHORTEST_PART: Final = 16  # of a secret URL: shorter parts, such as /alerts, give nothing away
 _LARGEST_FILE: Final = 64 * 1024
+_LONGEST_ENCODED: Final = 2000  # bytes; who repeats more of a secret writes it as it is
 
 _known: tuple[str, ...] = ()
 _lent: tuple[str, ...] = ()  # known for a while; one that two borrowed stands here twice
@@ -194,8 +197,9 @@ def redact(text: str, *, cut: bool = False) -> str:
     *cut*: the text may go on where it came from, so the beginning of a secret at its end is taken out, too.
     """
     known = sorted({*_known, *_lent}, key=len, reverse=True) if _lent else _known
-    for value in known:
-        if value in text:
+    encoded = text.encode("utf-8", "surrogatepass")
+    if (_known and _search(_known)(encoded)) or any(value in text for value in _lent):
+        for value in known:
             text = text.replace(value, MASK)
     if not cut:
         return text
@@ -206,19 +210,62 @@ def redact(text: str, *, cut: bool = False) -> str:
 def _begun(text: str, value: str) -> int:
     """How many characters at the end of *text* are the beginning of *value*; 0 for a few, which any word may be."""
     longest = min(len(text), len(value) - 1)
+    if value[:_SHORTEST] not in text[len(text) - longest :]:
+        return 0
     return next((n for n in range(longest, _SHORTEST - 1, -1) if text.endswith(value[:n])), 0)
 
 
+@lru_cache(maxsize=4)
+def _search(known: tuple[str, ...]) -> Callable[[bytes], object]:
+    """Whether any of *known* is in a text, in one pass over it, however many there are: texts may be megabytes."""
+    import re2  # here, because commands that show nothing secret need not load it
+
+    options = re2.Options()
+    options.never_capture = True
+    options.max_mem = 64 * 1024 * 1024
+    pattern = b"|".join(re2.escape(value.encode("utf-8", "surrogatepass")) for value in known)
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
+    search: Callable[[bytes], object] = re2.compile(pattern, options).search
+    return search
+
+
 def _forms(value: str) -> set[str]:
-    in_json = json.dumps(value)[1:-1]
-    forms = {value, quote(value, safe=""), value.encode("unicode_escape", "surrogatepass").decode()}
-    forms |= {in_json, in_json.replace("/", "\\/"), html.escape(value)}
+    """*value*, its parts that are secret by themselves, and how others write them."""
+    return {form for part in (value, *_parts(value)) for form in _written(part)}
+
+
+def _parts(value: str) -> set[str]:
     scheme, _, credential = value.partition(" ")
-    if scheme.lower() in ("bearer", "basic", "token"):
-        forms.add(credential.strip())
+    parts = {credential.strip()} if scheme.lower() in ("bearer", "basic", "token") else set()
     if "://" in value:
-        forms |= _attempt(lambda: _parts_of_url(value))
-    return forms
+        parts |= _attempt(lambda: _parts_of_url(value))
+    lines = value.split("\n")
+    if len(lines) > 1:  # a file of credentials: who repeats one does so alone
+        parts |= {line.strip() for line in lines if len(line.strip()) >= _SHORTEST_PART and "--" not in line}
+    return parts
+
+
+def _written(value: str) -> set[str]:
+    """*value* as it travels: in URLs, JSON, HTML, Python's quotes, Base64 and hexadecimal."""
+    encoded = value.encode("utf-8", "surrogatepass")
+    in_json, in_utf8 = json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]
+    written = {value, in_json, in_utf8, in_json.replace("/", "\\/"), in_utf8.replace("/", "\\/")}
+    written |= {quote(encoded, safe=""), quote(encoded), quote_plus(encoded), html.escape(value)}
+    written |= {html.escape(value, quote=False), repr(value)[1:-1], value.encode("unicode_escape").decode()}
+    if len(encoded) > _LONGEST_ENCODED:
+        return written
+    in_base64 = {form for shift in range(3) for form in _in_base64(encoded, shift)}
+    return written | in_base64 | {encoded.hex(), encoded.hex().upper()}
+
+
+def _in_base64(value: bytes, shift: int) -> tuple[str, str]:
+    """What *value* is in Base64, and in that for URLs, behind *shift* bytes, without what the neighbours change.
+
+    A password stands behind its user's name in a header of the scheme Basic.
+    """
+    text = base64.b64encode(bytes(shift) + value)
+    inner = text[(0, 2, 3)[shift] : (shift + len(value)) * 8 // 6].decode()
+    return inner, inner.replace("+", "-").replace("/", "_")
 
 
 def _parts_of_url(url: str) -> set[str]:
@@ -227,7 +274,7 @@ def _parts_of_url(url: str) -> set[str]:
     # Whoever complains of a token names it alone: the last segment of an incoming webhook's path.
     segments = parts.path.split("/") + [value for _, value in parse_qsl(parts.query)]
     found = {form for form in (path, parts.path, parts.query, *segments) if len(form) >= _SHORTEST_PART}
-    return found | ({parts.password} if parts.password else set())
+    return found | ({parts.password, unquote(parts.password)} if parts.password else set())
 
 
 def _attempt(parts: Callable[[], set[str]]) -> set[str]:
