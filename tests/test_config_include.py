@@ -165,3 +165,24 @@ def test_the_other_files_of_the_folder_may_be_included(tmp_path: Path) -> None:
     write(tmp_path, "b.yml", CHECK.format(name="b"))
 
     assert [check.name for check in configuration.read(first).checks] == ["a", "b"]
+
+
+def test_an_empty_folder_adds_nothing(tmp_path: Path) -> None:
+    """Nobody has put anything into it yet, or the last file was taken out; from what was kept it is read the same."""
+    first = write(tmp_path, "sidecar.yml", "include: conf.d\n" + CHECK.format(name="a"))
+    write(tmp_path, "conf.d/.gitkeep", "")
+    disk = Disk()
+
+    config = configuration.read(first, files=disk)
+
+    kept = configuration.read(first, files=Kept(disk.texts, disk.found))
+    assert [check.name for check in config.checks] == ["a"]
+    assert [check.name for check in kept.checks] == ["a"]
+
+
+def test_a_folder_of_other_files_is_a_mistake(tmp_path: Path) -> None:
+    """What was named otherwise by mistake is not left out in silence."""
+    first = write(tmp_path, "sidecar.yml", "include: conf.d\n" + CHECK.format(name="a"))
+    write(tmp_path, "conf.d/more.conf", CHECK.format(name="b"))
+
+    assert mistakes(first) == ["conf.d: holds other files, but no *.yml and no *.yaml; `include` names it"]

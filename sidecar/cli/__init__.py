@@ -1,5 +1,6 @@
 """The command line."""
 
+import errno
 import importlib
 import sys
 from importlib.metadata import version
@@ -25,6 +26,8 @@ COMMANDS = {
     "simulator": "A Claude API that misbehaves on request.",
     "completion": "What a shell needs to complete these commands.",
 }
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class _Lazy(click.Group):
@@ -74,4 +77,9 @@ def main() -> None:
         sys.exit(exc.exit_code if exc.exit_code != 1 else 2)
     except SidecarError as exc:
         click.echo(f"sidecar: {exc}" if "\n" not in str(exc) else str(exc), err=True)
+        sys.exit(2)
+    except OSError as exc:
+        if exc.errno not in _NO_ROOM or exc.filename is not None:
+            raise
+        click.echo(f"sidecar: standard output cannot be written: {exc.strerror}; make room where it goes", err=True)
         sys.exit(2)

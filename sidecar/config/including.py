@@ -67,9 +67,14 @@ def _paths(name: str, folder: Path, files: Files) -> list[Path]:
 
 
 def _read(path: Path, files: Files) -> list[Document]:
-    """The file's document; none when it is empty, as a template that had nothing to say leaves it."""
+    """The file's document; none of an empty one, as templates leave it, nor of an empty folder."""
+    if _is_empty(path, files):
+        return []
     try:
         text = files.read(path)
+    except IsADirectoryError as exc:
+        said = "holds other files, but no *.yml and no *.yaml; `include` names it"
+        raise ConfigError(Mistake(str(path), 0, "", said)) from exc
     except OSError as exc:
         raise ConfigError(Mistake(str(path), 0, "", f"cannot be read: {exc.strerror}; `include` names it")) from exc
     document = load(text, str(path))
@@ -80,3 +85,8 @@ def _read(path: Path, files: Files) -> list[Document]:
     if "include" in document.value:
         raise ConfigError(document.mistake("include", "stands in a file that is included; only the first may include"))
     return [document]
+
+
+def _is_empty(path: Path, files: Files) -> bool:
+    """Whether it is a folder into which nobody has put anything yet; only folders have a parent inside."""
+    return bool(files.glob(path, "..")) and all(map(hidden, files.glob(path, "*")))

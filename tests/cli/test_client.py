@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -138,3 +138,17 @@ def test_commands_are_completed_without_loading_them(sidecar, monkeypatch):
     monkeypatch.setenv("COMP_CWORD", "1")
 
     assert sidecar().out.split() == ["plain,status"]
+
+
+@pytest.mark.parametrize("words", [pytest.param(["config", "schema"], id="a command"), pytest.param(["-h"], id="help")])
+def test_a_full_disk_is_told_in_a_sentence(sidecar, words, monkeypatch):
+    """What cannot be written is no crash of ours: one line, and the exit code of a wrong use."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123 -- a device, written to at once
+        monkeypatch.setattr("sys.stdout", full)
+        said = sidecar(*words)
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
+
+    assert said.code == 2
+    assert said.err == "sidecar: standard output cannot be written: No space left on device; make room where it goes\n"
