@@ -123,6 +123,9 @@ class App:
         if set_back:
             self.engine.restart(now, downtime)
         self.book = AlertBook(saved.alerts, saved.records)
+        for channel, at in saved.put:
+            if at <= now:  # else the clock was set back, and nobody knows
+                self.book.allowance.put([channel], at)
         self.book.update((*self.engine.alerts, *orphans), now)
         self.book.update((), now, {alert.rule for alert in orphans})  # nobody else will ever let go of them
         groups = [group.name for group in config.rules.groups]
@@ -141,7 +144,7 @@ class App:
         self.dispatcher = Dispatcher(database, self.book, self._circumstances(), self.start, self.delivery.wake)
         if set_back:
             self.dispatcher.step(downtime)
-            self.quieter.state.step(downtime)
+            self.quieter.step(downtime)
         self.evaluator = Evaluator(
             self.engine,
             self.store,
@@ -364,7 +367,7 @@ class App:
         self.start.step(seconds)
         if seconds < 0:
             self.dispatcher.step(seconds)
-            self.quieter.state.step(seconds)
+            self.quieter.step(seconds)
             log.warning("state.moved", seconds=round(seconds, 3), now=now)
 
     # What the daemon knows of itself.

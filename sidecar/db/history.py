@@ -21,6 +21,7 @@ DEAD_LETTERS: Final = 1000
 """How many dead letters are kept at most."""
 _PERIOD: Final = 3600.0
 _LONGEST: Final = 1000
+_LOOKED_AT: Final = 10_000
 
 
 def add(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
@@ -50,6 +51,16 @@ def latest(connection: sqlite3.Connection, limit: int = 1000) -> tuple[Entry, ..
             (limit,),
         )
     )
+
+
+def put_since(connection: sqlite3.Connection, since: float) -> tuple[tuple[str, float], ...]:
+    """The channel and time of each message that was put after *since*, in order, as far as the last lines tell."""
+    rows = connection.execute(
+        "SELECT channel, min(at) FROM (SELECT * FROM timeline ORDER BY seq DESC LIMIT ?)"
+        " WHERE event = ? AND at > ? GROUP BY channel, message ORDER BY min(at)",
+        (_LOOKED_AT, Event.PUT.value, since),
+    )
+    return tuple((str(channel), float(at)) for channel, at in rows)
 
 
 def prune(connection: sqlite3.Connection, now: float) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
+from sidecar.alerts.allowance import WINDOW
 from sidecar.alerts.book import Unsaved
 from sidecar.alerts.decisions import Turn
 from sidecar.alerts.quieting import Ack, Silence
@@ -23,6 +24,7 @@ class State:
     heartbeats: tuple[Remembered, ...] = ()  # what jobs said by calling in
     silences: tuple[Silence, ...] = ()
     acks: tuple[Ack, ...] = ()
+    put: tuple[tuple[str, float], ...] = ()  # the channel and time of each message of its last minute, in order
 
 
 def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn, stepped: float = 0.0) -> frozenset[Key]:
@@ -46,14 +48,16 @@ def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn, stepped
 def load(connection: sqlite3.Connection) -> State:
     """What was saved; from now on the end of the daemon is a crash until `meta.stopped` says otherwise."""
     silences, acks = quieting.load(connection)
+    saved_at = meta.saved_at(connection)
     state = State(
         alerts.load(connection),
         records.load(connection),
-        meta.saved_at(connection),
+        saved_at,
         meta.was_clean(connection),
         heartbeats.load(connection),
         silences,
         acks,
+        history.put_since(connection, saved_at - WINDOW) if saved_at is not None else (),
     )
     meta.started(connection)
     return state

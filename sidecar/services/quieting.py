@@ -1,6 +1,7 @@
 """Takes in what people say about alerts, and has it looked at."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 from uuid import uuid4
 
 import structlog
@@ -13,10 +14,13 @@ from sidecar.db import Database, quieting
 from sidecar.model.alerts import Alert
 from sidecar.model.errors import SidecarError
 from sidecar.model.matchers import Matcher
+from sidecar.templating import safe
 
 log = structlog.get_logger(__name__)
 
-_LONGEST = 1000  # characters of a comment
+_LONGEST: Final = 1000  # characters of a comment
+MOST: Final = 1000
+"""Silences that are kept at once: each decision asks all of them."""
 
 
 class NotQuieted(SidecarError):  # noqa: N818 -- what was asked for, not what went wrong
@@ -28,7 +32,10 @@ class NotQuieted(SidecarError):  # noqa: N818 -- what was asked for, not what we
 
 
 class Quieter:
-    """Changes *state*: first in the database, then for the next decision, which *wake* asks for."""
+    """Changes *state*: first in the database, then for the next decision, which *wake* asks for.
+
+    A decision that is just being written knows nothing of it yet, so what is to be decided anew is named after that.
+    """
 
     def __init__(
         self, state: Quieting, book: AlertBook, database: Database, clock: Clock, wake: Callable[[], None]
@@ -39,6 +46,7 @@ class Quieter:
         self._clock = clock
         self._wake = wake
         self._tended = clock.time()
+        self._moved = False  # the clock was set back, and the file does not know yet
 
     async def silence(
         self, matchers: tuple[Matcher, ...], starts_at: float, ends_at: float, by: str, comment: str
@@ -49,6 +57,7 @@ class Quieter:
             raise NotQuieted("the matchers fit alerts without any label, expected at least one that asks for something")
         if ends_at <= max(now, starts_at):
             raise NotQuieted("the silence would be over before it begins, expected an end in the future")
+        await self._make_room(now)
         made = Silence(str(uuid4()), matchers, max(now, starts_at), ends_at, _text(by), _text(comment))
         await self._put(made, f"silenced by {made.created_by}: {made.comment}")
         return made
@@ -72,7 +81,7 @@ class Quieter:
         said = f"acknowledged by {ack.by}" + (f": {ack.comment}" if ack.comment else "")
         await self._database.run(quieting.put_ack, ack, [self._entry(alert.fingerprint, said)])
         self.state.acknowledge(ack)
-        self._look([alert.fingerprint], said)
+        await self._look([alert.fingerprint], said)
         return ack
 
     async def withdraw(self, fingerprint: str) -> None:
@@ -82,7 +91,7 @@ class Quieter:
         said = "the acknowledgement was withdrawn"
         await self._database.run(quieting.forget, (), [fingerprint], [self._entry(fingerprint, said)])
         self.state.withdraw(fingerprint)
-        self._look([fingerprint], said)
+        await self._look([fingerprint], said)
 
     async def tend(self) -> None:
         """Forget what says nothing any more, and have looked at what a silence covers that has just begun."""
@@ -90,26 +99,48 @@ class Quieter:
         self._tended = now
         begun = [one for one in self.state.silences if before < one.starts_at <= now < one.ends_at]
         for silence in begun:
-            self._look(self._covered(silence), "a silence begins")
+            await self._look(self._covered(silence), "a silence begins")
+        if self._moved:
+            self._moved = False
+            for ack in self.state.acks:
+                await self._database.run(quieting.put_ack, ack)
         alerts = {alert.fingerprint: alert for alert in self._book.alerts()}
         silences, acks = self.state.outdated(alerts, now)
         if silences or acks:
             await self._database.run(quieting.forget, silences, acks)
             self.state.forget(silences, acks)
 
+    def step(self, seconds: float) -> None:
+        """The clock was set back by *seconds*, a negative number."""
+        self.state.step(seconds)
+        self._moved = True
+
+    async def _make_room(self, now: float) -> None:
+        """Forget the silence that ended first, if there are too many; raises NotQuieted when none has ended."""
+        silences = self.state.silences
+        if len(silences) < MOST:
+            return
+        over = [one for one in silences if one.state(now) is SilenceState.EXPIRED]
+        if not over:
+            raise NotQuieted(f"there are {MOST} silences already, expected less; end some, or silence more with one")
+        oldest = min(over, key=lambda one: one.ends_at)
+        await self._database.run(quieting.forget, [oldest.id], [])
+        self.state.forget([oldest.id], [])
+
     async def _put(self, silence: Silence, said: str) -> None:
         affected = self._covered(silence)
         entries = [self._entry(fingerprint, said) for fingerprint in affected]
         await self._database.run(quieting.put_silence, silence, entries)
         self.state.put(silence)
-        self._look(affected, said)
+        await self._look(affected, said)
 
     def _covered(self, silence: Silence) -> list[str]:
         return [alert.fingerprint for alert in self._book.alerts() if silence.matches(alert.labels)]
 
-    def _look(self, fingerprints: list[str], said: str) -> None:
+    async def _look(self, fingerprints: list[str], said: str) -> None:
         log.info("alerts.quieted", alerts=len(fingerprints), said=said)
-        self._book.touch(fingerprints)
+        async with self._database.lock:
+            self._book.touch(fingerprints)
         self._wake()
 
     def _firing(self, fingerprint: str) -> Alert:
@@ -134,4 +165,4 @@ def silenced_by(state: Quieting, labels: Mapping[str, str], now: float) -> list[
 
 
 def _text(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST]
+    return safe.line(text, _LONGEST)

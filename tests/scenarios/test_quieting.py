@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from sidecar.db import quieting
 from sidecar.model.matchers import Matcher, MatchOp
-from sidecar.services.quieting import NotQuieted
+from sidecar.services.quieting import MOST, NotQuieted
+from tests.scenarios.attacks import step_wall
 from tests.scenarios.world import DOWN, World
 
 DOWN_ONES = (Matcher("alertname", MatchOp.EQ, "TargetDown"),)
@@ -146,3 +148,62 @@ async def test_what_cannot_be_said(world: World) -> None:
         await quieter.acknowledge("0" * 16, "anna", "")
     with pytest.raises(NotQuieted, match="the list shows them"):
         await quieter.expire("nothing")
+
+
+async def test_a_silence_that_ends_while_a_decision_is_written(world: World) -> None:
+    """The decision knew of the silence; the next one does not, and is made at once."""
+    await outage(world)
+    id_ = await silence(world, 8 * 3600)
+    await asyncio.sleep(3600)
+    assert world.app is not None
+    async with world.app.database.lock:
+        ending = asyncio.create_task(world.app.quieter.expire(id_))
+        await asyncio.sleep(0.5)
+        assert not ending.done()
+        assert world.app.book.touched == frozenset()
+    await asyncio.sleep(1)
+
+    assert world.story() == ["opening", "reminder"]
+
+
+async def test_hostile_words_are_made_harmless(world: World) -> None:
+    """What somebody says is shown on terminals and pages: one line, no control characters, not too long."""
+    fingerprint = await outage(world)
+    assert world.app is not None
+    said = "\x1b[31mred\x07 \u202edessap lla\r\nnext" + "x" * 1_000_000
+
+    ack = await world.app.quieter.acknowledge(fingerprint, "an\x00na", said)
+
+    for text in (ack.by, ack.comment):
+        assert text.isprintable()
+        assert "\u202e" not in text
+    assert len(ack.comment) <= 1000
+
+
+async def test_silences_are_not_without_number(world: World) -> None:
+    """Those that are over make room; when all hold, the next is refused."""
+    app = await world.start()
+    now = app.clock.time()
+    for n in range(MOST):
+        await app.quieter.silence(DOWN_ONES, now, now + (30 if n == 7 else 3600), "anna", str(n))
+    with pytest.raises(NotQuieted, match="end some"):
+        await silence(world, 60)
+    await asyncio.sleep(60)
+
+    await silence(world, 60)
+
+    assert len(app.quieter.state.silences) == MOST
+    assert "7" not in {one.comment for one in app.quieter.state.silences}
+
+
+async def test_an_acknowledgement_moves_with_the_clock(world: World) -> None:
+    """Set back by an hour it covers its alert still, and after a restart it does not cover the next one."""
+    fingerprint = await outage(world)
+    assert world.app is not None
+    ack = await world.app.quieter.acknowledge(fingerprint, "anna", "")
+    step_wall(-3600)
+    await asyncio.sleep(1800)
+    assert world.story() == ["opening"]
+
+    _, (saved,) = await world.app.database.run(quieting.load)
+    assert saved.at == pytest.approx(ack.at - 3600, abs=5)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+from sidecar.model.matchers import Matcher, MatchOp
 from tests.scenarios.world import World
 
 
@@ -39,3 +40,48 @@ async def test_the_counts_of_a_storm_add_up(world: World) -> None:
 def rule(n: int, m: int) -> dict[str, object]:
     severity = "critical" if m == 49 else "warning"
     return {"alert": f"Many{n}x{m}", "expr": "probe_success == 0", "for": f"{n}s", "labels": {"severity": severity}}
+
+
+async def test_a_restart_allows_no_more(world: World) -> None:
+    """A daemon that falls over in a storm does not begin its minute anew."""
+    rules = {"groups": [{"name": f"g{n}", "rules": [rule(n, m) for m in range(10)]} for n in range(10)]}
+    settings = world.settings(checks=[{"type": "http", "name": "gateway", "url": "http://gateway/health"}])
+    (world.folder / "rules.yml").write_text(json.dumps(rules))
+    await world.start(settings)
+    await asyncio.sleep(61)
+    world.status = 503
+    await asyncio.sleep(12)
+
+    for _ in range(4):
+        await world.kill()
+        await world.start(settings | {"database": str(world.database)})
+        await asyncio.sleep(6)
+    await asyncio.sleep(180)
+
+    openings = [heard for heard in world.heard if heard.kind == "opening"]
+    names = [alert["labels"]["alertname"] for heard in openings for alert in heard.body["alerts"]]
+    assert sorted(set(names)) == sorted(f"Many{n}x{m}" for n in range(10) for m in range(10))
+    keys = {heard.key: heard.at for heard in openings}
+    assert all(len([one for one in keys.values() if at <= one < at + 60]) <= 20 for at in range(400))
+
+
+async def test_the_end_of_a_silence_over_many_is_told_in_few(world: World) -> None:
+    """Five hundred alerts that were silenced are told in as many messages as a minute has, each alert once."""
+    rules = {"groups": [{"name": f"g{n}", "rules": [rule(n, m) for m in range(50)]} for n in range(10)]}
+    settings = world.settings(checks=[{"type": "http", "name": "gateway", "url": "http://gateway/health"}])
+    (world.folder / "rules.yml").write_text(json.dumps(rules))
+    app = await world.start(settings)
+    await asyncio.sleep(61)
+    now = app.clock.time()
+    everything = (Matcher("check", MatchOp.EQ, "gateway"),)
+    made = await app.quieter.silence(everything, now, now + 3600, "anna", "")
+    world.status = 503
+    await asyncio.sleep(120)
+    assert world.heard == []
+
+    await app.quieter.expire(made.id)
+    await asyncio.sleep(120)
+
+    names = [alert["labels"]["alertname"] for heard in world.heard for alert in heard.body["alerts"]]
+    assert sorted(names) == sorted(f"Many{n}x{m}" for n in range(10) for m in range(50))
+    assert len(world.heard) <= 20
