@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sidecar import secrets
-from sidecar.secrets import Secret, SecretError, redact
+from sidecar.secrets import Secret, SecretError, redact, redaction
 
 CANARY = "canary-6f1d0c"
 
@@ -25,7 +25,7 @@ class Holder(BaseModel):
 
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch):
-    monkeypatch.setattr(secrets, "_known", ())
+    monkeypatch.setattr(redaction, "_registry", redaction.Registry())
 
 
 def held(value) -> Secret:

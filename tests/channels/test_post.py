@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from sidecar import secrets
 from sidecar.channels import DeliveryError, post
-from sidecar.secrets import Secret
+from sidecar.secrets import Secret, redaction
 from tests.channels.receiver import HOST, PATH, URL, Receiver, context
 from tests.channels.stories import NOON, Fixed
 
@@ -14,7 +13,7 @@ from tests.channels.stories import NOON, Fixed
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch):
     """No secret that another test made known."""
-    monkeypatch.setattr(secrets, "_known", ())
+    monkeypatch.setattr(redaction, "_registry", redaction.Registry())
 
 
 HEADERS = {"Content-Type": "text/plain", "Authorization": "Bearer canary-6f1d0c-token"}

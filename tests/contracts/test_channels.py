@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sidecar import plugins, secrets
+from sidecar import plugins
 from sidecar.channels import Channel, DeliveryError
 from sidecar.outbound import Outbound
+from sidecar.secrets import redaction
 from tests.channels.stories import STORIES, Ctx
 
 NAMES = plugins.names("sidecar.channels")
@@ -156,7 +157,7 @@ async def port(request) -> AsyncIterator[int]:
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch):
     """No proxy of the environment, and no secret that another test made known."""
-    monkeypatch.setattr(secrets, "_known", ())
+    monkeypatch.setattr(redaction, "_registry", redaction.Registry())
     for variable in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.upper(), raising=False)
