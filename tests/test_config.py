@@ -179,7 +179,7 @@ def test_unreadable_file(tmp_path):
         pytest.param("SIDECAR_HTTP__TOKEN", " ", "http.token: got ***: the text is empty", id="an empty secret"),
         pytest.param("SIDECAR_LOG", "info", "log: is not JSON", id="a word for a group"),
         pytest.param("SIDECAR_CHECKS", "canary-canary", "checks: is not JSON", id="no list"),
-        pytest.param("SIDECAR_CHECKS", '[{"type": "http", "name": "a"}]', "checks[0].url: is missing", id="a check"),
+        pytest.param("SIDECAR_CHECKS", '[{"type": "scrape", "name": "a"}]', "checks[0].url: is missing", id="a check"),
         pytest.param("SIDECAR_CHANNELS", '[{"typ": "canary-canary"}]', "channels[0]: has no `type`", id="a channel"),
         pytest.param("SIDECAR_RULES", '[{"pack": "nope"}]', "rules[0].pack: got 'nope'", id="rules"),
     ],

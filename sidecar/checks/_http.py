@@ -13,16 +13,18 @@ from yarl import URL
 from sidecar.checks import CheckFailed, ProbeContext
 from sidecar.model.families import PROBE_CERT_EXPIRY, PROBE_STATUS
 from sidecar.outbound import OutboundError, Phase
-from sidecar.secrets import Secret, SecretError, redact
+from sidecar.secrets import Secret, SecretError, redact, refused
 from sidecar.templating import safe
 
 _QUOTED: Final = 200  # characters of an answer that a message repeats
 _PATIENCE: Final = 0.5  # seconds for the words of an answer that has failed already
+_REFUSALS: Final = (401, 403, 407)  # statuses of credentials that are not accepted
 _HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CREDENTIAL: Final = re.compile(r"auth|key|token|secret|cookie|password|signature", re.IGNORECASE)
 
 
-def _http_url(text: str) -> str:
+def http_url(text: str) -> str:
+    """*text*, which is an address for HTTP; raises ValueError that does not repeat it."""
     try:
         url = URL(text)
         usable = url.scheme in ("http", "https") and bool(url.host) and (url.port or 0) > 0
@@ -36,7 +38,7 @@ def _http_url(text: str) -> str:
     return text
 
 
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
 """An address that begins with http:// or https:// and holds no credentials."""
 
 
@@ -65,7 +67,16 @@ def is_telling(name: str) -> bool:
 Headers = Annotated[dict[str, Secret], BeforeValidator(_secret_headers)]
 """Headers by name; their values are shown nowhere."""
 
-Form = Annotated[dict[str, Secret], BeforeValidator(_secret_values)]
+
+def _secret_fields(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return _secret_values(
+        {name: str(one) if type(one) in (int, float) else one for name, one in value.items()}  # as a form has it
+    )
+
+
+Form = Annotated[dict[str, Secret], BeforeValidator(_secret_fields)]
 """Fields of a form by name; their values are shown nowhere."""
 
 
@@ -162,6 +173,8 @@ async def answer(
             certificate=gathered.shown,
         ) as response:
             gathered.answered(response.status)
+            if response.status in _REFUSALS:
+                refused()
             yield response
     except OutboundError as exc:
         raise CheckFailed(exc.error_type, redact(exc.message)) from exc
