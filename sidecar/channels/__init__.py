@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientResponse
@@ -18,14 +18,16 @@ from sidecar.model.errors import SidecarError
 from sidecar.model.notifications import Notification
 from sidecar.network import Network
 from sidecar.outbound import Outbound, OutboundError
-from sidecar.secrets import MASK, Secret, SecretError, redact
+from sidecar.secrets import MASK, RETRIED, Secret, SecretError, attempted, redact, refused
 from sidecar.templating import safe
 from sidecar.templating.messages import Context, Message, bare, compose
+from sidecar.templating.plain import plain
 
 _LARGEST_ANSWER: Final = 16 * 1024
 _QUOTED: Final = 200
 _PATIENCE: Final = 2.0  # seconds for the body of an answer
 _SHORTEST: Final = 6  # a shorter path or header gives nothing away and would blot out words
+_REFUSALS: Final = (401, 403, 404, 407, 410)  # an address that is a secret may be what is not known any more
 _OPEN_HEADERS: Final = ("content-type", "idempotency-key")
 
 
@@ -76,6 +78,14 @@ class SendContext(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a channel would send, without a secret: `text` for people, `sent` as values of JSON."""
+
+    text: str
+    sent: Any
+
+
 class Channel(BaseModel, ABC):
     """Where people are told. Delivers by returning, fails by raising DeliveryError."""
 
@@ -100,10 +110,31 @@ class Channel(BaseModel, ABC):
         What it returns is a line for the history: what the other end said, who was refused.
         """
 
+    def draft(self, notification: Notification, ctx: SendContext) -> Draft:
+        """What `send` would say of *notification*, for whoever wants to see it before; nothing is sent."""
+        text = plain(words(notification, ctx))
+        return Draft(text, text)
+
 
 async def deliver(channel: Channel, notification: Notification, ctx: SendContext) -> str | None:
-    """Send *notification* by *channel*, over the network that the channel is set to."""
-    return await channel.send(notification, ctx if channel.network is None else _Through(ctx, channel.network))
+    """Send *notification* by *channel*, over the network that the channel is set to.
+
+    What was refused with a secret that has changed meanwhile is sent once more, with the present one.
+    """
+    through = ctx if channel.network is None else _Through(ctx, channel.network)
+    retried = ""
+
+    def between() -> None:
+        nonlocal retried
+        retried = f"retried: {RETRIED}"
+
+    try:
+        said = await attempted(lambda: channel.send(notification, through), between)
+    except DeliveryError as exc:
+        if retried:
+            exc.args = (f"{exc} ({retried})",)
+        raise
+    return "; ".join(filter(None, (said, retried))) or said
 
 
 class _Through:
@@ -179,6 +210,8 @@ async def post(ctx: SendContext, url: str, body: bytes, headers: Mapping[str, st
         raise DeliveryError(_hide(str(exc), url, headers), retryable=True, maybe=exc.sent) from exc
     if 200 <= status < 300:
         return Answer(status, _hide(text, url, headers))
+    if status in _REFUSALS:
+        refused()
     retryable = status in (408, 425, 429) or status >= 500
     said = safe.line(_hide(text, url, headers), _QUOTED)
     raise DeliveryError(

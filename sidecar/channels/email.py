@@ -19,11 +19,11 @@ from typing import Annotated, Any, Final, Literal
 import aiosmtplib
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from sidecar.channels import Channel, DeliveryError, SendContext, reveal, words
+from sidecar.channels import Channel, DeliveryError, Draft, SendContext, reveal, words
 from sidecar.model.durations import Duration
 from sidecar.model.notifications import Notification
 from sidecar.network import Network, NetworkError
-from sidecar.secrets import Secret, redact
+from sidecar.secrets import Secret, redact, refused
 from sidecar.templating import safe
 from sidecar.templating.messages import Message
 from sidecar.templating.page import page
@@ -31,6 +31,7 @@ from sidecar.templating.plain import plain
 
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.\-\[\]:]+")
+_NOT_LET_IN: Final = (530, 534, 535, 538)  # the codes of RFC 4954 for a login that is missing or wrong
 _PATIENCE: Final = 900.0
 """How long recipients that were put off are tried again, once others have the mail; greylisting takes minutes."""
 _REMEMBERED: Final = 1000
@@ -119,6 +120,13 @@ class EmailChannel(Channel):
             session = _Session(put_off=dict.fromkeys(waiting, str(exc)))
         return self._conclude(session, progress, notification.id, now)
 
+    def draft(self, notification: Notification, ctx: SendContext) -> Draft:
+        message = words(notification, ctx)
+        heads = {"from": self.from_, "to": list(self.to), "subject": message.headline}
+        text = plain(message)
+        first = f"From: {self.from_}\nTo: {', '.join(self.to)}\nSubject: {message.headline}\n\n"
+        return Draft(first + text, {**heads, "text": text, "html": page(message)})
+
     async def _talk(self, session: _Session, recipients: Iterable[str], content: bytes, network: Network) -> None:
         client: aiosmtplib.SMTP | None = None
         polite = False  # only who can still be talked to is said goodbye; a cancelled attempt must not wait
@@ -133,11 +141,13 @@ class EmailChannel(Channel):
                 await client.data(content)
             polite = True
         except aiosmtplib.SMTPResponseException as exc:
-            polite = refused = 400 <= exc.code < 600  # then the mail has not arrived; anything else is no answer to it
+            if exc.code in _NOT_LET_IN:
+                refused()
+            polite = answered = 400 <= exc.code < 600  # then the mail has not arrived; anything else is no answer to it
             raise DeliveryError(
                 f"{self.host} answered {_said(exc)}",
-                retryable=not refused or exc.code < 500,
-                maybe=session.sent and not refused,
+                retryable=not answered or exc.code < 500,
+                maybe=session.sent and not answered,
             ) from exc
         except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
             problem = safe.line(redact(str(exc) or type(exc).__name__), 200)

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from html import unescape
 from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from sidecar.channels import Channel, DeliveryError, SecretUrl, SendContext, post, reveal, words
+from sidecar.channels import Channel, DeliveryError, Draft, SecretUrl, SendContext, post, reveal, words
 from sidecar.model.notifications import Notification
 from sidecar.templating.messages import Item, Message
 from sidecar.templating.page import COLOURS
@@ -39,6 +40,10 @@ class SlackChannel(Channel):
             raise DeliveryError("got an HTML page, expected 'ok'; is there a proxy in between?", retryable=True)
         return str(answer)
 
+    def draft(self, notification: Notification, ctx: SendContext) -> Draft:
+        sent = payload(words(notification, ctx))
+        return Draft(unescape("\n\n".join(_read(sent))), sent)
+
 
 def payload(message: Message) -> dict[str, Any]:
     """The body of the webhook: a line for the notification on a phone, and the rest beside a coloured bar."""
@@ -58,6 +63,14 @@ def escape(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A full-width sign: Slack leaves a plain @here alone, but what else takes this form of webhook does not.
     return _MENTION.sub("＠", text)
+
+
+def _read(body: Mapping[str, Any]) -> Iterator[str]:
+    """The texts of *body*, from the top."""
+    yield body["text"]
+    for block in body["attachments"][0]["blocks"]:
+        parts = block.get("fields") or block.get("elements") or [block["text"]]
+        yield "\n".join(part["text"] for part in parts)
 
 
 def _blocks(message: Message) -> Iterator[dict[str, Any]]:

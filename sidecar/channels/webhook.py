@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
 
-from sidecar.channels import Channel, SecretUrl, SendContext, post, reveal
+from sidecar.channels import Channel, Draft, SecretUrl, SendContext, post, reveal
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification, NotifyKind, Told
 from sidecar.secrets import Secret
@@ -64,6 +64,10 @@ class WebhookChannel(Channel):
         if self.signing_secret is not None:
             headers["X-Sidecar-Signature"] = signature(reveal(self.signing_secret), ctx.clock.time(), body)
         return str(await post(ctx, reveal(self.url), body, headers))
+
+    def draft(self, notification: Notification, ctx: SendContext) -> Draft:
+        sent = self.payload(notification, ctx)
+        return Draft(json.dumps(sent, indent=2, ensure_ascii=False), sent)
 
     def payload(self, notification: Notification, ctx: SendContext) -> dict[str, Any]:
         """The message; Alertmanager's keys first, ours after them."""

@@ -182,6 +182,13 @@ class _Counts:
         return bool(self.least) and not (count is not None and count >= self.least)
 
 
+def words(rule: Alerting, labels: Labels, facts: Facts) -> tuple[Labels, Labels]:
+    """Labels and annotations of the alert that *rule* makes of the element with *labels*, of which *facts* tell."""
+    own = {name: expand(template, facts) for name, template in rule.labels}
+    texts = {name: expand(template, facts) for name, template in rule.annotations}
+    return labels.with_(own, alertname=rule.name), Labels(texts)
+
+
 class _Speaker:
     """Gives elements their labels and words."""
 
@@ -196,11 +203,11 @@ class _Speaker:
         self, labels: Labels, value: float, samples: float | None, origin: frozenset[Labels], note: str = ""
     ) -> Element:
         facts = Facts(labels, value, self.around.external_labels, self.around.external_url, self.query)
-        own = {name: expand(template, facts) for name, template in self.rule.labels}
-        texts = {name: expand(template, facts) for name, template in self.rule.annotations}
-        self.broken = next((text for text in (*own.values(), *texts.values()) if text.startswith(FAILED)), self.broken)
-        final = labels.with_(own, alertname=self.rule.name)
-        return Element(final, value, Labels(texts), samples, origin, note)
+        final, texts = words(self.rule, labels, facts)
+        self.broken = next(
+            (text for text in (*final.values(), *texts.values()) if text.startswith(FAILED)), self.broken
+        )
+        return Element(final, value, texts, samples, origin, note)
 
     def nothing(self, labels: Labels, origin: frozenset[Labels]) -> Element:
         """*labels* have no data."""

@@ -8,7 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from click.testing import CliRunner, Result
 
+from sidecar import config
 from sidecar.cli import cli
+from sidecar.cli.notify import sample
+from sidecar.model.notifications import NotifyKind
+from sidecar.rules.evaluation import Surroundings
+from sidecar.rules.files import Source, load_rules
+from sidecar.templating.messages import Context, compose
+from sidecar.templating.plain import plain
 
 PATH = "/services/T0/B0/canary-6f1d0c-canary"
 
@@ -146,3 +153,148 @@ def test_a_channel_that_nobody_knows(run):
 
     assert code(result) == 2
     assert str(result.exception) == "no channel 'pager'; known: hook, team"
+
+
+PREVIEW = """
+external_labels: {cluster: eu1}
+checks:
+  - {type: claude.messages, name: claude, api_key: sk-ant-planted-canary}
+  - {type: http, name: gateway, url: "http://gw:4000/health", critical: true}
+channels:
+  - {type: slack, name: team, webhook_url: "https://hooks.slack.example/canary"}
+  - {type: email, name: ops, host: mail, from: a@b.example, to: [c@d.example], severities: [critical]}
+  - {type: webhook, name: hook, url: "https://hook.example/canary", send_resolved: false, signing_secret: canary-1}
+  - {type: log, name: log, severities: [info]}
+rules:
+  - pack: availability
+  - {pack: errors, override: {ClaudeOverloaded: {channels: [ops, log], repeat: 0s}}}
+  - pack: traffic
+"""
+
+
+@pytest.fixture
+def preview(sidecar, tmp_path):
+    """Run `sidecar notify preview` with a configuration of four channels."""
+    file = tmp_path / "sidecar.yml"
+    file.write_text(PREVIEW)
+
+    def preview(alertname: str, *options: str):
+        said = sidecar("notify", "preview", alertname, file, *options)
+        assert "canary" not in said.out + said.err
+        return said
+
+    return preview
+
+
+def told(said) -> dict[str, str]:
+    """By channel: `told`, or why not."""
+    (shown,) = json.loads(said.out)
+    return {row["name"]: row["why_not"] or "told" for row in shown["channels"]}
+
+
+SEVERITY, NAMED = "the channel does not take the severity", "the rule does not name the channel"
+
+
+@pytest.mark.parametrize(
+    ("alertname", "kind", "expected", "status"),
+    [
+        pytest.param(
+            "ClaudeDown",
+            "opening",
+            {"team": "told", "ops": "told", "hook": "told", "log": SEVERITY},
+            0,
+            id="by severity",
+        ),
+        pytest.param(
+            "ClaudeDown",
+            "resolve",
+            {"team": "told", "ops": "told", "hook": "the channel does not take resolves", "log": SEVERITY},
+            0,
+            id="without resolves",
+        ),
+        pytest.param(
+            "ClaudeOverloaded",
+            "opening",
+            {"team": NAMED, "ops": SEVERITY, "hook": NAMED, "log": SEVERITY},
+            1,
+            id="nobody",
+        ),
+    ],
+)
+def test_preview_says_who_would_hear(alertname, kind, expected, status, preview):
+    """Rules' channels, severities and resolves decide as they do in the daemon; exit code 1 is for nobody."""
+    said = preview(alertname, "--kind", kind, "--json")
+
+    assert (told(said), said.code) == (expected, status)
+
+
+def test_preview_of_a_reminder_that_is_never_sent(preview):
+    """A rule that is not repeated has no reminders, and a channel that is not asked for is not shown."""
+    said = preview("ClaudeOverloaded", "--kind", "reminder", "--channel", "ops", "--label", "x=y", "--json")
+
+    assert (told(said), said.code) == ({"ops": SEVERITY}, 1)
+
+
+def test_preview_shows_the_words(preview):
+    """Texts are made by the rule's templates, of a check that the rule selects and of values beyond the threshold."""
+    said = preview("GatewayDown", "--channel", "ops", "--channel", "team")
+
+    assert said.code == 0
+    assert "Subject: FIRING: GatewayDown (critical) – The gateway does not answer the check gateway" in said.out
+    assert "The http probes of http://gw:4000/health fail (timeout)" in said.out
+    assert "*What to do next:* Look at the gateway's logs" in said.out
+    assert "cluster=eu1" in said.out
+
+
+def test_preview_sends_what_would_be_sent(preview):
+    """With --json there is what each channel sends, as it is sent."""
+    (shown,) = json.loads(preview("ClaudeErrorRateHigh", "--value", "0.42", "--label", "model=opus", "--json").out)
+
+    slack, mail, hook = (row["sent"] for row in shown["channels"] if row["told"])
+    assert slack["text"] == "FIRING: ClaudeErrorRateHigh (critical) – 42% of the users' requests to opus fail"
+    assert mail["subject"] == slack["text"]
+    assert hook["alerts"][0]["labels"] == {
+        "alertname": "ClaudeErrorRateHigh",
+        "cluster": "eu1",
+        "model": "opus",
+        "severity": "critical",
+        "source": "traffic",
+        "target": "https://example/",
+    }
+    assert hook["alerts"][0]["valueText"] == "0.42 > 0.1 (40 samples)"
+    assert hook["status"] == "firing"
+
+
+@pytest.mark.parametrize("name", sorted(config.packs()))
+def test_everything_that_is_shipped_can_be_shown(name):
+    """Every alert of every pack has words without an error, in every kind of message."""
+    found = load_rules([Source(((name, config.packs()[name].read_text("utf-8")),))])
+
+    for rule in found.alerting:
+        for kind in NotifyKind:
+            alert = sample.alert(rule, sample.sample(rule, [], {}), kind, 1e9, Surroundings())
+            text = plain(compose(sample.notification(alert, "team", kind, 1e9), Context(1e9)))
+            assert "<error" not in str(alert.annotations) + text
+            assert "<no value>" not in str(alert.annotations)
+
+
+@pytest.mark.parametrize("kind", [kind.value for kind in NotifyKind])
+def test_every_kind_of_message_can_be_shown(kind, preview):
+    """Openings, reminders, ends, and what was over before it could be told."""
+    assert preview("ClaudeDown", "--kind", kind).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        pytest.param(["Nothing"], "no alerting rule 'Nothing'; known: CertificateExpiresSoon, ", id="no such alert"),
+        pytest.param(["ClaudeDown", "--channel", "x"], "no channel 'x'; known: hook, log, ops, team", id="no channel"),
+        pytest.param(["ClaudeDown", "--label", "x"], "got 'x', expected NAME=VALUE, such as check=gateway", id="label"),
+    ],
+)
+def test_preview_of_what_is_not_there(words, problem, preview):
+    """Wrong use says what is known."""
+    said = preview(*words)
+
+    assert said.code == 2
+    assert problem in " ".join(said.err.split())

@@ -1,4 +1,4 @@
-"""`sidecar notify`: try out where people are told."""
+"""`sidecar notify test`: a real message, marked as a test."""
 
 import asyncio
 import os
@@ -21,12 +21,7 @@ from sidecar.secrets import redact
 from sidecar.templating import safe
 
 
-@click.group(short_help="Send a real test message.")
-def notify() -> None:
-    """Try out where people are told."""
-
-
-@notify.command(epilog="Example: sidecar notify test team sidecar.yml --resolve")
+@click.command(epilog="Example: sidecar notify test team sidecar.yml --resolve")
 @click.argument("channel")
 @click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
 @click.option("--resolve", is_flag=True, help="Send its end as well, so that nothing stays open at the other end.")
@@ -41,22 +36,29 @@ def test(channel: str, file: Path, *, resolve: bool) -> None:
         raise click.UsageError(f"no channel {channel!r}; known: {', '.join(sorted(by_name)) or 'none'}")
     settings = read.settings
     clock = SystemClock()
-    ctx = _Ctx(clock, Outbound(), settings.external_url.rstrip("/"), settings.external_labels, settings.timezone)
+    ctx = Ctx.of(settings, clock)
     kinds = (NotifyKind.OPENING, NotifyKind.RESOLVE) if resolve else (NotifyKind.OPENING,)
     if not asyncio.run(_send(by_name[channel], kinds, ctx)):
         raise click.exceptions.Exit(1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ctx:
+class Ctx:
+    """The other end of a delivery that no daemon makes."""
+
     clock: Clock
     outbound: Outbound
     external_url: str
     external_labels: dict[str, str]
     timezone: str
 
+    @classmethod
+    def of(cls, settings: config.Settings, clock: Clock) -> "Ctx":
+        url = settings.external_url.rstrip("/")
+        return cls(clock, Outbound(), url, settings.external_labels, settings.timezone)
 
-async def _send(channel: Channel, kinds: tuple[NotifyKind, ...], ctx: _Ctx) -> bool:
+
+async def _send(channel: Channel, kinds: tuple[NotifyKind, ...], ctx: Ctx) -> bool:
     """Send a message of each of *kinds*, as far as they are delivered; print what happened and what to do."""
     opened_at = ctx.clock.time()
     try:
@@ -70,7 +72,7 @@ async def _send(channel: Channel, kinds: tuple[NotifyKind, ...], ctx: _Ctx) -> b
     return True
 
 
-async def _attempt(channel: Channel, notification: Notification, ctx: _Ctx, name: str) -> str:
+async def _attempt(channel: Channel, notification: Notification, ctx: Ctx, name: str) -> str:
     """One attempt, told as it ends; the next step when it failed, else nothing."""
     began = ctx.clock.monotonic()
     try:
