@@ -16,7 +16,7 @@ from yarl import URL
 
 from sidecar.model.errors import SidecarError
 from sidecar.network import Network, NetworkError
-from sidecar.secrets import SecretError
+from sidecar.secrets import SecretError, refused
 
 USER_AGENT: Final = "claude-sidecar"
 
@@ -206,6 +206,8 @@ def translate(exc: Exception, where: str, *, sent: bool) -> OutboundError:
         case TimeoutError():
             return OutboundError("timeout", f"{where} did not answer in time", sent=sent)
         case aiohttp.ClientHttpProxyError():
+            if exc.status == 407:
+                refused()
             return OutboundError("connect", f"the proxy on the way to {where} answered {exc.status}", sent=sent)
         case aiohttp.ClientProxyConnectionError():
             return OutboundError("connect", f"no connection to the proxy on the way to {where}", sent=sent)

@@ -29,7 +29,7 @@ from sidecar.model.heartbeats import Heard
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Batch, Family, Update
 from sidecar.outbound import Outbound
-from sidecar.secrets import SecretError
+from sidecar.secrets import RETRIED, SecretError, attempted, refused
 from sidecar.services.evidence import KEPT, answered, facts, message
 from sidecar.telemetry import tracing
 
@@ -39,6 +39,8 @@ _REASON: Final = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)
 _CRASH: Final = "internal"  # the error_type of a plug-in that crashed
 # What a network that is away does to a probe; whatever else failed has seen its target.
 _NETWORK: Final = frozenset({"dns", "connect", "tls", "reset", "timeout", "stalled", "truncated"})
+# Credentials that were not accepted, in whatever a check speaks.
+_REFUSED: Final = frozenset({"auth", "permission"})
 # What no target does: a request of ours that was wrong is no refusal of a right one.
 _OURS: Final = frozenset({_CRASH, "bad_request"})
 
@@ -70,6 +72,13 @@ class Recording:
     def saw(self, headers: Mapping[str, str], body: bytes) -> None:
         """What the peer answered."""
         self.headers, self.body = dict(headers), body[:KEPT]
+
+    def anew(self, why: str) -> None:
+        """Forget the attempt so far: another one counts in its place, because of *why*."""
+        self.headers, self.body = {}, b""
+        self.updates.clear()
+        self.notes.clear()
+        self.note(retried=why)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -113,9 +122,15 @@ def _measured(updates: list[Update]) -> Iterator[tuple[str, tracing.Value]]:
 async def _probed(check: Check, ctx: Recording, offline: Callable[[], bool]) -> ProbeResult:
     started = ctx.clock.monotonic()
     found = _Found()
+
+    def between() -> None:
+        nonlocal started
+        started = ctx.clock.monotonic()
+        ctx.anew(RETRIED)
+
     try:
         async with asyncio.timeout(check.timeout):
-            await check.probe(ctx)
+            await attempted(lambda: _attempt(check, ctx), between)
     except CheckFailed as exc:
         found = _Found(exc.error_type or _CRASH, exc.message, ours=isinstance(exc.__cause__, SecretError))
     except CheckUnknown as exc:
@@ -139,6 +154,15 @@ async def _probed(check: Check, ctx: Recording, offline: Callable[[], bool]) -> 
     return ProbeResult(
         at, duration, found.error_type, message(found.message), facts(ctx.notes), found.reason, evidence=said
     )
+
+
+async def _attempt(check: Check, ctx: Recording) -> None:
+    try:
+        await check.probe(ctx)
+    except CheckFailed as exc:
+        if exc.error_type in _REFUSED:
+            refused()
+        raise
 
 
 @dataclass(frozen=True, slots=True)
