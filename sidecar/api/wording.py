@@ -131,7 +131,8 @@ def _due(record: Record, at: float | None, alert: Alert | None) -> Due | None:
         return Due(at, "reminder", record.channel)
     if record.open:
         return Due(None, "the end, when it comes; there are no reminders", record.channel)
-    return Due(at, record.reason or "nothing", record.channel)
+    why = f"nothing: {record.reason}" if record.reason else "nothing"
+    return Due(at, why if at is None else record.reason or "nothing", record.channel)
 
 
 def _since(at: float | None, now: float) -> str:

@@ -211,8 +211,7 @@ def _explained(story: Known, found: Known) -> Iterator[str]:
         ((screen.clock(line["at"], time.time()), screen.plain(_happened(line))) for line in story["timeline"]), indent=4
     )
     for step in story["next"]:
-        to = f" ({step['channel']})" if step["channel"] else ""
-        yield f"  next: {screen.plain(step['what'])}{to} {screen.ahead(step['at'], time.time())}".rstrip()
+        yield f"  {screen.step(step, time.time())}"
 
 
 def _happened(line: Known) -> str:

@@ -3,7 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -90,6 +91,22 @@ def ahead(text: str | None, now: float) -> str:
         return ""
     away = at - now
     return f"at {clock(text, now)} ({f'in {lasting(away)}' if away >= 0 else f'{lasting(-away)} ago'})"
+
+
+def step(due: Mapping[str, Any], now: float) -> str:
+    """What comes next: `next: reminder to mail at 13:40:00 (in 4m)`; without a time, `next for mail: nothing: …`."""
+    what, channel, at = plain(due["what"]), plain(due["channel"], 60), ahead(due["at"], now)
+    if channel and not at:
+        return f"next for {channel}: {what}"
+    return f"next: {what}{f' to {channel}' if channel else ''} {at}".rstrip()
+
+
+def wrapped(text: str, mark: str = "") -> list[str]:
+    """*text* on as many lines as it needs, behind *mark* and indented."""
+    begin = f"    {mark}"
+    return textwrap.wrap(
+        plain(text), width(), initial_indent=begin, subsequent_indent=" " * len(begin), break_on_hyphens=False
+    )
 
 
 def clock(text: str | None, now: float) -> str:

@@ -111,39 +111,35 @@ def _alert(alert: Known, now: float) -> Iterator[str]:
     told = [channel["channel"] for channel in alert["channels"] if channel["open"]]
     who = f"told: {', '.join(told)}" if told else "nobody is told"
     head = f"{alert['state'].upper()} {alert['severity']}".strip()
-    yield from screen.table(
-        [
-            (
-                (head, _COLOURS.get(alert["state"], "")),
-                screen.plain(alert["rule"], 60),
-                screen.plain(about, 80),
-                screen.plain(f"{alert['text']}; {who}  [{alert['fingerprint'][:8]}]"),
-            )
-        ]
-    )
+    rule, whom = screen.plain(alert["rule"], 60), screen.plain(about, 80)
+    row: list[str | screen.Cell] = [(head, _COLOURS.get(alert["state"], "")), rule, whom]
+    state = screen.plain(f"{alert['text']}; {who}  [{alert['fingerprint'][:8]}]")
+    if len(f"  {head}  {rule}  {whom}  {state}") <= screen.width():
+        yield from screen.table([[*row, state]])
+    else:  # whoever acknowledges it needs the fingerprint
+        yield from screen.table([row])
+        yield from screen.wrapped(state)
     blame = f" ({alert['verdict'].replace('_', ' ')})" if alert["verdict"] else ""
     for text in (alert["annotations"].get("summary", ""), alert["evidence"] and alert["evidence"] + blame):
-        if text:
-            yield screen.cut(f"    {screen.plain(text)}", screen.width())
+        yield from screen.wrapped(text)
     if alert["next_step"]:
-        yield screen.cut(f"    → {screen.plain(alert['next_step'])}", screen.width())
+        yield from screen.wrapped(alert["next_step"], "→ ")
     for step in alert["next"][:3]:
-        yield screen.cut(f"    next: {_step(step, now)}", screen.width())
-
-
-def _step(step: Known, now: float) -> str:
-    to = f" to {step['channel']}" if step["channel"] else ""
-    return screen.plain(f"{step['what']}{to} {screen.ahead(step['at'], now)}".rstrip())
+        yield screen.cut(f"    {screen.step(step, now)}", screen.width())
 
 
 def _claude(summary: Known) -> Iterator[str]:
-    rows: list[Sequence[str]] = [("model", "", "p50", "p95", "p99", "samples", "source")]
+    rows: list[Sequence[str]] = [("model", "", "p50", "p95", "p99", "samples", "source", "")]
+    several = len({found["labels"].get("target") for found in summary["percentiles"]}) > 1
     for found in summary["percentiles"]:
         kind = "first token" if "first_token" in found["metric"] else "answer"
         quantiles = (_seconds(found["quantiles"].get(name)) for name in _SHOWN)
         labels = found["labels"]
         model = screen.plain(labels.get("model", ""), 60)
-        rows.append((model, kind, *quantiles, f"{found['samples']:.0f}", labels.get("source", "")))
+        target = (
+            screen.plain(labels.get("target", "").partition("://")[2] or labels.get("target", "")) if several else ""
+        )
+        rows.append((model, kind, *quantiles, f"{found['samples']:.0f}", labels.get("source", ""), target))
     if len(rows) > 1:
         yield from screen.table(rows)
     for count in summary["requests"]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sidecar.cli import screen
+from sidecar.cli.status import lines
 from tests.cli.living import living
 
 
@@ -62,13 +63,66 @@ def test_status_for_machines(ask):
 
 
 def test_status_is_as_wide_as_the_terminal(ask, monkeypatch):
-    """No line is longer than the terminal is wide, as far as a column can be cut."""
-    monkeypatch.setenv("COLUMNS", "70")
+    """Columns are cut where the terminal ends; the words of an alert go on in the next line, with its fingerprint."""
+    monkeypatch.setenv("COLUMNS", "50")
 
-    said = ask("status")
+    shown = ask("status").out.splitlines()[1:]
 
-    assert max(map(len, said.out.splitlines()[1:])) <= 70
-    assert "…" in said.out
+    assert max(map(len, shown)) <= 50
+    assert any(line.endswith("…") for line in shown)
+    assert "  FIRING critical  TargetDown  bad" in shown
+    assert any(re.fullmatch(r"    firing for \w+; told: hook \[\w{8}\]", line) for line in shown)
+
+
+def percentiles(target: str) -> dict[str, object]:
+    labels = {"model": "claude-x", "source": "probe", "target": target}
+    return {"metric": "claude_request_duration_seconds", "labels": labels, "samples": 1, "quantiles": {"0.5": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("targets", "shown"),
+    [
+        pytest.param(["https://a/v1", "traffic"], ["a/v1", "traffic"], id="two are told apart"),
+        pytest.param(["https://a/v1"], ["probe"], id="one needs no name"),
+    ],
+)
+def test_percentiles_name_their_targets(targets, shown):
+    """The direct check and the one through the gateway have the same model, and are two rows."""
+    summary = {
+        "at": "2026-05-01T09:40:00Z",
+        "health": "healthy",
+        "checks": {},
+        "percentiles": [percentiles(target) for target in targets],
+        "requests": [],
+        "cost_dollars": [],
+        "outbox": [],
+        "window": "5m",
+    }
+
+    said = list(lines({"summary": summary, "checks": [], "alerts": []}, "http://daemon"))
+
+    assert [line.split()[-1] for line in said if "claude-x" in line] == shown
+
+
+@pytest.mark.parametrize(
+    ("due", "said"),
+    [
+        pytest.param(
+            {"what": "nothing: the channel does not take the severity", "channel": "mail", "at": None},
+            "next for mail: nothing: the channel does not take the severity",
+            id="a channel to which nothing goes",
+        ),
+        pytest.param(
+            {"what": "reminder", "channel": "mail", "at": "2026-05-01T09:40:00Z"},
+            "next: reminder to mail at ",
+            id="a reminder",
+        ),
+        pytest.param({"what": "fires", "channel": "", "at": None}, "next: fires", id="no channel"),
+    ],
+)
+def test_what_comes_next(due, said):
+    """What has no time is said of its channel, instead of being sent to it."""
+    assert screen.step(due, 1777628390.0).startswith(said)
 
 
 def test_watching_goes_on(ask, monkeypatch):
@@ -124,7 +178,7 @@ def test_explain_an_alert_that_fires(ask, words):
     assert story[2].startswith("delivered to hook")
     assert "evidence: connect: " in said.out
     assert "next step: start it again" in said.out
-    assert "next: reminder (hook) at " in said.out
+    assert "next: reminder to hook at " in said.out
     assert "now: sidecar_check_up, fires if == 0" in said.out
     assert re.search(r'0  sidecar_check_up\{check="bad"', said.out)
 
