@@ -72,6 +72,7 @@ class Engine:
         self.around = around
         self._memories: dict[RuleKey, Memory] = {rule.key: Memory() for rule in rules.alerting}
         self._owners: dict[Labels, RuleKey] = {}
+        self._written: set[RuleKey] = set()  # rules whose alerts are among the samples since they began
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
@@ -106,7 +107,8 @@ class Engine:
             else:
                 unseen = partial(blind, rule)
                 self._blind(rule, at, unseen)
-                settled = partial(_settled, ready, unseen) if at >= self.started + rule.settling else _never
+                full = at >= self.started + rule.settling and not self._looks_for_itself(rule)
+                settled = partial(_settled, ready, unseen) if full else _never
                 results.append(self._alert(rule, querier, at, emit, source, settled=settled))
         return Turn(group.name, at, self._succeeded(group, results, at))
 
@@ -149,7 +151,14 @@ class Engine:
         updates = tuple(map(_update, filter(_is_on, alerts)))
         if updates or before.watched:
             emit(Batch(source, at, updates, write=True, whole=True))
+        self._written.add(rule.key)
         return replace(_result(rule.key, before, after, found.error), broken=found.broken)
+
+    def _looks_for_itself(self, rule: Alerting) -> bool:
+        """Whether *rule* asks for what fires, as in `x > 10 or (x > 8 and ALERTS{…})`, and cannot find its own yet."""
+        return rule.key not in self._written and any(
+            query.reads is None or ALERTS.name in query.reads for query in rule.queries
+        )
 
     def _blind(self, rule: Alerting, at: float, blind: Callable[[Labels], bool]) -> None:
         if self._memories[rule.key].watched:
@@ -195,6 +204,7 @@ class Engine:
     def shift(self, seconds: float) -> None:
         """The clock went forward by *seconds* in which nobody looked: like a downtime of that length."""
         self.started = None  # the next turn begins anew
+        self._written.clear()
         for key, memory in self._memories.items():
             self._keep(key, lifecycle.unsettled(lifecycle.shift(memory, seconds)))
 
@@ -204,6 +214,7 @@ class Engine:
         What was before is not judged until its rule is settled again, and no time lies in the future.
         """
         self.started = now
+        self._written.clear()
         for key, memory in self._memories.items():
             self._keep(key, lifecycle.unsettled(lifecycle.rebased(memory, seconds, now)))
 
