@@ -211,7 +211,7 @@ def judge(text: str, model: type[BaseModel] | None = Whole) -> list[str]:
         pytest.param("retries: []", "parts[0].retries: got a list, expected a whole number", id="a list"),
         pytest.param("for: -1s", "parts[0].for: got '-1s', expected a duration such as", id="an alias"),
         pytest.param("labels: {a: 1}", "parts[0].labels.a: got 1, expected text", id="inside a mapping"),
-        pytest.param("labels: x", "parts[0].labels: got 'x', expected a mapping", id="no mapping"),
+        pytest.param("labels: x", "parts[0].labels: got a text, expected a mapping", id="no mapping"),
         pytest.param(f"level: {'x' * 200}", "got '" + "x" * 57 + "…', expected", id="an endless value is shortened"),
     ],
 )

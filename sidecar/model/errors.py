@@ -17,6 +17,8 @@ SidecarError                 everything that the daemon raises on purpose
 
 from dataclasses import dataclass
 
+from sidecar.model.credentials import masked
+
 
 class SidecarError(Exception):
     """Whatever the daemon raises on purpose."""
@@ -24,12 +26,18 @@ class SidecarError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
-    """One thing wrong in one file: where, what was found, what was expected."""
+    """One thing wrong in one file: where, what was found, what was expected.
+
+    Words of a person are repeated without what looks like a credential: people put those into the wrong places.
+    """
 
     file: str
     line: int  # 1-based; 0 when the mistake is the file's as a whole
     key: str  # dotted path, list items by index: "checks[2].every"; may be empty
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", masked(self.message))
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

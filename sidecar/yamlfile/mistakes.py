@@ -9,12 +9,10 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 
 from sidecar.model import durations
+from sidecar.model.credentials import is_telling
 from sidecar.model.errors import Mistake
 from sidecar.yamlfile.document import Document, join
 
-_SECRET: Final = re.compile(
-    r"(?:key|token|password|passwd|secret|url|credentials?|authorization|dsn|headers)$", re.IGNORECASE
-)
 _KINDS: Final[Mapping[str, str]] = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -79,7 +77,7 @@ def _mistake(
             path = inside
         elif i == len(loc) - 1 and details["type"] != "union_tag_invalid" and step != "[key]":
             path = inside  # a key that is missing has no line; its parent's is the nearest
-    secret = any(_SECRET.search(str(step)) for step in loc)
+    secret = any(is_telling(str(step)) for step in loc)
     if details["type"] in _BOUNDS and not secret:
         message = _out_of_bounds(details, written_as_text=path in document.lines and document.text(path) is None)
     else:
@@ -108,7 +106,9 @@ def _message(details: Any, *, secret: bool, known: Sequence[str]) -> str:
     if kind == "string_pattern_mismatch":
         return f"{got}, expected text that matches {context.get('pattern')}"
     if kind in _KINDS:
-        return f"{got}, expected {_KINDS[kind]}"
+        # A text in the place of several things is often one with a credential in it: `headers: "X-Key: …"`.
+        whole = isinstance(value, str) and _KINDS[kind] in ("a list", "a mapping")
+        return f"{'got a text' if whole else got}, expected {_KINDS[kind]}"
     text = str(details["msg"])
     if secret:
         text = _masked(text, value)

@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn
 
 import yaml
 
+from sidecar.model.credentials import is_telling
 from sidecar.model.errors import ConfigError, Mistake
 from sidecar.yamlfile.document import Document, join
 
@@ -158,19 +159,17 @@ class _Reader:
             "null": (type(None),),
         }
         if tag == kind or kind not in expected:
-            self._stop(
-                event, f"got the tag {_shown_tag(tag)}, expected none or one of !!str !!int !!float !!bool !!null"
-            )
+            found = self._shown(_shown_tag(tag))
+            self._stop(event, f"got the tag {found}, expected none or one of !!str !!int !!float !!bool !!null")
         if not isinstance(value, expected[kind]):
-            self._stop(event, f"got {text[:60]!r} for the tag !!{kind}")
+            self._stop(event, f"got {self._shown(repr(text[:60]))} for the tag !!{kind}")
         return float(value) if isinstance(value, int) and kind == "float" else value
 
     def _alias(self, event: Any) -> None:
         node = self.anchors.get(event.anchor)
         if node is None:
-            self._stop(
-                event, f"*{event.anchor} names nothing that is complete above; expected &{event.anchor} before it"
-            )
+            name = self._shown(event.anchor)
+            self._stop(event, f"*{name} names nothing that is complete above; expected &{name} before it")
         parent = self.stack[-1] if self.stack else None
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
             self._stop(event, f"got the alias *{event.anchor} as a key, expected text")
@@ -231,6 +230,10 @@ class _Reader:
         parent = self.stack[-1]
         step = len(parent.value) if isinstance(parent.value, list) else parent.key
         return self._path() if step is None else join(self._path(), step)
+
+    def _shown(self, text: str) -> str:
+        """*text*, unless it may be part of a password that begins with a mark of YAML and has no quotes around it."""
+        return "***" if any(map(is_telling, self._here().split("."))) else text
 
     def _stop(self, event: Any, message: str) -> NoReturn:
         self.mistakes.append(Mistake(self.file, event.start_mark.line + 1, self._here(), message))
