@@ -21,6 +21,7 @@ _MOST_FADING: Final = 64  # values; whatever rotates faster than that is forgott
 _SHORTEST: Final = 6  # a shorter value would blot out ordinary words
 _SHORTEST_PART: Final = 16  # of a secret URL: shorter parts, such as /alerts, give nothing away
 _LONGEST_ENCODED: Final = 2000  # bytes; who repeats more of a secret writes it as it is
+_SEARCH_MEMORY: Final = 64 * 1024 * 1024
 
 
 class Registry:
@@ -148,7 +149,7 @@ class _Steady:
 
         options = re2.Options()
         options.never_capture = True
-        options.max_mem = 64 * 1024 * 1024
+        options.max_mem = _SEARCH_MEMORY
         options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
         pattern = b"|".join(re2.escape(form.encode("utf-8", "surrogatepass")) for form in self.forms)
         try:
