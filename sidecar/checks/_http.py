@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any, Final
 
@@ -20,6 +20,10 @@ _QUOTED: Final = 200  # characters of an answer that a message repeats
 _PATIENCE: Final = 0.5  # seconds for the words of an answer that has failed already
 _REFUSALS: Final = (401, 403, 407)  # statuses of credentials that are not accepted
 _HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FIELD: Final = re.compile(
+    r"(?:.*[_.\-]|.*(?=[A-Z]))?(?i:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|private|secret)[_\-]?key"
+    r"|credentials?|authorization|assertion)"
+)
 _CREDENTIAL: Final = re.compile(r"auth|key|token|secret|cookie|password|signature", re.IGNORECASE)
 
 
@@ -46,15 +50,15 @@ def _secret_headers(value: Any) -> Any:
     for name in value if isinstance(value, Mapping) else ():
         if not isinstance(name, str) or not _HEADER.fullmatch(name):
             raise ValueError("got a header whose name is not one, expected letters, digits and dashes")
-    return _secret_values(value)
+    return _secret_values(value, is_telling)
 
 
-def _secret_values(value: Any) -> Any:
+def _secret_values(value: Any, is_secret: Callable[[str], bool]) -> Any:
     if not isinstance(value, Mapping):
         return value
     # A header such as `X-Env: production` is hidden like the others, but its word stays readable elsewhere.
     return {
-        name: Secret(text, known=False) if isinstance(text, str) and text and not is_telling(str(name)) else text
+        name: Secret(text, known=False) if isinstance(text, str) and text and not is_secret(str(name)) else text
         for name, text in value.items()
     }
 
@@ -64,6 +68,11 @@ def is_telling(name: str) -> bool:
     return _CREDENTIAL.search(name) is not None
 
 
+def is_secret_field(name: str) -> bool:
+    """Whether a field of a body is a credential, by its name; stricter, as bodies are about anything."""
+    return _FIELD.fullmatch(name) is not None
+
+
 Headers = Annotated[dict[str, Secret], BeforeValidator(_secret_headers)]
 """Headers by name; their values are shown nowhere."""
 
@@ -71,9 +80,8 @@ Headers = Annotated[dict[str, Secret], BeforeValidator(_secret_headers)]
 def _secret_fields(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
-    return _secret_values(
-        {name: str(one) if type(one) in (int, float) else one for name, one in value.items()}  # as a form has it
-    )
+    texts = {name: str(one) if type(one) in (int, float) else one for name, one in value.items()}  # as a form has it
+    return _secret_values(texts, is_secret_field)
 
 
 Form = Annotated[dict[str, Secret], BeforeValidator(_secret_fields)]

@@ -16,16 +16,17 @@ from pydantic import (
     JsonValue,
     model_validator,
 )
-from yarl import URL
 
 from sidecar.checks import CheckFailed
-from sidecar.checks._http import Form, Headers, http_url, is_telling, reveal
+from sidecar.checks._http import Form, Headers, http_url, is_secret_field, reveal
 from sidecar.checks._templates import filled, filled_json, names
 from sidecar.secrets import Secret, remember
 
 
 def _url(text: str) -> str:
     """*text*, where what an earlier step saved may stand, but not in the place of the server."""
+    if not text:
+        return text  # as if it were not there
     http_url(filled(text, dict.fromkeys(names(text), "x")))
     # The rest of a URL cannot name another server, as its values are percent-encoded.
     start = text.partition("://")[2]
@@ -40,7 +41,7 @@ def _known(value: Any) -> Any:
     match value:
         case dict():
             for name, one in value.items():
-                if isinstance(one, str) and is_telling(str(name)) and not any(names(one)):
+                if isinstance(one, str) and is_secret_field(str(name)) and not any(names(one)):
                     remember(one)
                 _known(one)
         case list():
@@ -165,7 +166,6 @@ class Request(BaseModel):
             text = reveal(secret, "bad_request")
             return filled(text, saved) if secret.at_hand else text
 
-        self._keep_in_url(saved, keep)
         headers: dict[str, str] = {}
         if self.auth is not None:
             headers["Authorization"] = self.auth.header(revealed)
@@ -190,11 +190,3 @@ class Request(BaseModel):
             # Dots are never encoded, and whoever sends them walks up the path.
             raise CheckFailed("assertion", "a saved value makes a segment . or .. of the URL's path; expected a name")
         return url
-
-    def _keep_in_url(self, saved: Mapping[str, str], keep: Callable[[str], None]) -> None:
-        """Hide what the URL holds in the form in which messages name it, where less is encoded than need be."""
-        for name in names(self.url):
-            value = quote(saved[name], safe="")
-            there = URL(f"http://h/{value}?{value}")
-            keep(there.raw_path[1:])
-            keep(there.raw_query_string)

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Self, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from yarl import URL
 
 from sidecar.checks import CheckFailed, ProbeContext
 from sidecar.checks._answers import Answer, JsonPath, Unreadable, as_text, number, shown
@@ -70,6 +72,8 @@ class Source(BaseModel):
             kind = "null" if value is None else "empty" if value == "" else "a list or an object"
             raise Unreadable(f"{self} is {kind}, expected a text or a number")
         text = as_text(value)
+        if not _is_unicode(text):
+            raise Unreadable(f"{self} holds what is no character, expected text")
         if len(text) > _LONGEST:
             raise Unreadable(f"{self} has {len(text)} characters, expected at most {_LONGEST}")
         return text
@@ -144,7 +148,7 @@ class Exchange(Request, Expectations):
         said = Answer(str(response.url), response.status, response.headers, body, response.charset or "utf-8", seconds)
         saved, complaints = await _read(self._to_save, said)
         for text in saved.values():
-            keep(text)  # before anything of the answer is quoted
+            _hide(text, keep)  # before anything of the answer is quoted
         _seen(ctx, response, body)
         values, more = await _read(self._judge, said)
         for name, value in values.items():
@@ -182,7 +186,7 @@ class Exchange(Request, Expectations):
         """Hide what will be saved, also of an answer that is not read to its end."""
         for source in self.save.values():
             if source.header and (text := response.headers.get(source.header)):
-                keep(text)
+                _hide(text, keep)
 
     async def _refuse(self, ctx: ProbeContext, response: aiohttp.ClientResponse) -> None:
         body = await so_far(response, _SHOWN)
@@ -197,6 +201,22 @@ class Exchange(Request, Expectations):
 async def _read(judge: Callable[[Answer], _T], said: Answer) -> _T:
     """What *judge* finds; a large answer is read away from the loop, which others wait for."""
     return await asyncio.to_thread(judge, said) if len(said.body) > _LARGE else judge(said)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether *text* can travel: JSON can write half of a pair, and a header may be any bytes."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _hide(value: str, keep: Callable[[str], None]) -> None:
+    """Let *keep* know *value*, also as it stands in a URL that is shown, where less is encoded than need be."""
+    if not _is_unicode(value):
+        return  # and is saved nowhere
+    keep(value)
+    encoded = quote(value, safe="")
+    there = URL(f"http://h/{encoded}?{encoded}")
+    keep(there.raw_path[1:])
+    keep(there.raw_query_string)
 
 
 def _seen(ctx: ProbeContext, response: aiohttp.ClientResponse, body: bytes) -> None:
