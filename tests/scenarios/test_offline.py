@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Iterable
 
 import pytest
 
@@ -33,8 +34,10 @@ class Cable:
 
 
 @contextlib.asynccontextmanager
-async def watching(world: World, cable: Cable, rules: str = BLIND):
+async def watching(world: World, cable: Cable, rules: str = BLIND, packs: Iterable[str] = ()):
     settings = world.settings(rules, connectivity={"addresses": ["a:1", "b:1"]})
+    if packs:
+        settings["rules"] = [{"pack": pack} for pack in packs]
     config = configuration.parse(json.dumps(settings), "sidecar.yml", folder=world.folder)
     clock = SystemClock(monotonic=asyncio.get_running_loop().time)
     outbound = Outbound(connector=world.wire.connector)
@@ -180,3 +183,19 @@ async def test_a_start_without_a_network(world: World) -> None:
         await asyncio.sleep(300)
 
     assert [(heard.kind, heard.alerts) for heard in world.heard] == [("opening", ["Blind"]), ("resolve", ["Blind"])]
+
+
+async def test_the_shipped_packs_speak_once_while_we_are_cut_off(world: World) -> None:
+    """With what is shipped, one alert says that we are blind, and no other blames anybody."""
+    cable = Cable()
+    async with watching(world, cable, packs=configuration.packs()):
+        await asyncio.sleep(120)
+        cable.cut = True
+        world.wire.refuse("gateway")
+        await asyncio.sleep(600)
+        cable.cut = False
+        world.connect()
+        await asyncio.sleep(600)
+
+    told = [(heard.kind, heard.alerts) for heard in world.heard]
+    assert told == [("opening", ["SidecarOffline"]), ("resolve", ["SidecarOffline"])]
