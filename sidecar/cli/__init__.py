@@ -3,7 +3,9 @@
 import errno
 import importlib
 import sys
+import traceback
 from importlib.metadata import version
+from typing import NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -66,7 +68,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Exit codes: 0 fine, 1 the answer is bad, 2 wrong use or a configuration that cannot be used."""
+    """Exit codes: 0 fine, 1 the answer is bad or we crashed, 2 wrong use or a configuration that cannot be used."""
     try:
         # Outside of its standalone mode click hands back the code of an Exit instead of raising it.
         sys.exit(cli.main(standalone_mode=False) or 0)
@@ -76,10 +78,24 @@ def main() -> None:
         exc.show()
         sys.exit(exc.exit_code if exc.exit_code != 1 else 2)
     except SidecarError as exc:
-        click.echo(f"sidecar: {exc}" if "\n" not in str(exc) else str(exc), err=True)
+        _say(f"sidecar: {exc}" if "\n" not in str(exc) else str(exc))
         sys.exit(2)
     except OSError as exc:
         if exc.errno not in _NO_ROOM or exc.filename is not None:
-            raise
+            _crashed()
         click.echo(f"sidecar: standard output cannot be written: {exc.strerror}; make room where it goes", err=True)
         sys.exit(2)
+    except Exception:  # noqa: BLE001 -- Python itself would print it with the secrets that may be in it
+        _crashed()
+
+
+def _crashed() -> NoReturn:
+    """Say what went wrong inside of us, as Python does, but without secrets."""
+    _say(traceback.format_exc().rstrip())
+    sys.exit(1)
+
+
+def _say(text: str) -> None:
+    from sidecar.secrets import redact
+
+    click.echo(redact(text), err=True)
