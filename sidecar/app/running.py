@@ -75,6 +75,8 @@ async def run(config: Config, origin: Origin | None = None, *, dry: bool = False
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads."""
     said = config.settings.log
     logs.configure(level=said.level, form=said.format, redact=redact, file=said.file)
+    if origin is not None and origin.problem:
+        log.error("config.last_good", problem=redact(origin.problem), now="the last good configuration runs instead")
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()

@@ -42,8 +42,6 @@ def run(
         from sidecar import app
 
         configuration, origin = app.load(file, {k: v for k, v in flags.items() if v is not None}, strict=strict)
-    if origin.problem:
-        click.echo(f"{origin.problem}\nstarting with the last good configuration instead", err=True)
     asyncio.run(app.run(configuration, origin, dry=dry))
 
 

@@ -42,7 +42,7 @@ def configurations() -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("seed", range(HISTORIES))
 async def test_when_all_is_well_again_everybody_knows(seed: int, tmp_path: Any, wire: Any) -> None:
     """Nothing lost, nothing repeated, whatever the order of outages, reloads, kills and refusals."""
-    chance = random.Random(seed)  # noqa: S311 -- a history that can be had again
+    chance = random.Random(seed)  # a history that can be had again
     world = HardWorld(tmp_path, wire)
     known = configurations()
     history: list[str] = []
