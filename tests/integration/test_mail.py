@@ -14,7 +14,7 @@ from email.message import EmailMessage
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from sidecar.channels import DeliveryError
+from sidecar.channels import DeliveryError, deliver
 from sidecar.channels import email as mail
 from sidecar.channels.email import EmailChannel
 from tests.channels.stories import NOON, STORIES, Ctx, Fixed
@@ -248,6 +248,27 @@ class TestLogin:
 
         assert not failure.value.retryable
         assert "canary" not in str(failure.value)
+
+    async def test_a_password_that_rotates_while_it_is_presented(self, certificate, tmp_path):
+        """A login that is refused with the old password is made once more with the new one, and the mail goes out."""
+        file = tmp_path / "password"
+        file.write_text("old-canary")
+        tried: list[bytes] = []
+
+        def rotating(server, session, envelope, mechanism, data) -> AuthResult:
+            tried.append(data.password)
+            file.write_text(PASSWORD)
+            return authenticate(server, session, envelope, mechanism, data)
+
+        options = {"authenticator": rotating, "auth_required": True}
+        async with serving(Server(), starttls=context_of(certificate), **options) as server:
+            settings = {"security": "starttls", "ca_file": certificate[0], "username": "sidecar"}
+            sender = channel(server, **settings, password={"file": str(file)})
+            said = await deliver(sender, STORIES["opening"], Ctx())
+
+        assert said == "accepted for 1 of 1; retried: secret changed"
+        # The client tries each mechanism that the server offers.
+        assert ({*tried[:-1]}, tried[-1], len(server.mails)) == ({b"old-canary"}, PASSWORD.encode(), 1)
 
     async def test_a_password_file_that_is_missing_is_waited_for(self, server, tmp_path):
         """A secret that is not mounted yet delays the mail."""
