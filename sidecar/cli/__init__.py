@@ -23,7 +23,7 @@ COMMANDS = {
     "check": "Probe once, print what happened, exit 1 if a check failed.",
     "config": "Check, show or describe the configuration.",
     "rules": "Check, test, list, show, export and import rule files.",
-    "notify": "Send a real test message.",
+    "notify": "Send a real test message, or see what an alert would say.",
     "demo": "An incident in about a minute, with no key and no network.",
     "simulator": "A Claude API that misbehaves on request.",
     "completion": "What a shell needs to complete these commands.",
