@@ -55,17 +55,15 @@ def _values(path: str, document: Any) -> Iterator[Any]:
 def _compiled(path: str) -> Any:
     """A query of its own each time: its budget is no other's."""
     if path.count("(") + path.count("[") + path.count("!") > _DEEPEST:
-        raise PathError(f"{path[:40]!r}… is no usable JSON path: it has more than {_DEEPEST} brackets")
+        raise PathError(f"this is no usable JSON path: it has more than {_DEEPEST} brackets")
     try:
         return _Environment().compile(path)
     except jsonpath.JSONPathError as exc:
         where = f" at character {exc.token.index + 1}" if exc.token else ""
         reason = exc.args[0] if exc.args else "it cannot be read"
-        raise PathError(
-            f"{path!r} is no JSON path (RFC 9535): {reason}{where}; expected one such as $.status"
-        ) from None
+        raise PathError(f"this is no JSON path (RFC 9535): {reason}{where}; expected one such as $.status") from None
     except (RecursionError, ValueError, LookupError) as exc:
-        raise PathError(f"{path!r} is no JSON path (RFC 9535); expected one such as $.status") from exc
+        raise PathError("this is no JSON path (RFC 9535); expected one such as $.status") from exc
 
 
 class _Budget:

@@ -107,7 +107,7 @@ def _paths(value: Any) -> Any:
     return {name: {"json": one} if isinstance(one, str) else one for name, one in value.items()}
 
 
-class Exchange(Request, Expectations):
+class Exchange(Expectations, Request):  # the fields of the last base come first
     """One request, and what has to be answered."""
 
     max_body: int = Field(1024 * 1024, description="The most bytes that a good answer's body has.", ge=0)

@@ -328,7 +328,7 @@ async def test_evidence_of_each_failure(wire):
     [
         pytest.param({}, "has neither `url` nor `steps`", id="nothing to ask"),
         pytest.param({"url": "http://a/", "steps": [LOGIN]}, "has `url` beside `steps`", id="both"),
-        pytest.param({"steps": [LOGIN], "status": 204, "json": {}}, "has `status`, `json` beside `steps`", id="more"),
+        pytest.param({"steps": [LOGIN], "status": 204, "json": {}}, "has `json`, `status` beside `steps`", id="more"),
         pytest.param({"steps": [{"name": "a"}]}, "has no `url`", id="a step without a URL"),
         pytest.param(
             {"steps": [LOGIN, {"url": "http://a/{{ tokn }}"}]},
