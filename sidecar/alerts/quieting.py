@@ -7,10 +7,12 @@ from typing import Final
 
 from sidecar.alerts.facts import NOT_MUTED, Mute, Mutes
 from sidecar.model.alerts import Alert
+from sidecar.model.labels import Labels
 from sidecar.model.matchers import Matcher
 
 KEPT: Final = 5 * 86400.0
 """Seconds for which a silence is shown after its end, as Alertmanager keeps them."""
+_REMEMBERED: Final = 2000  # alerts
 _SILENCED: Final = frozenset({Mute.SILENCE})
 
 
@@ -67,6 +69,7 @@ class Quieting:
     def __init__(self, silences: Iterable[Silence] = (), acks: Iterable[Ack] = ()) -> None:
         self._silences = {silence.id: silence for silence in silences}
         self._acks = {ack.fingerprint: ack for ack in acks}
+        self._fitting: dict[Labels, list[Silence]] = {}  # whenever they hold; to match all for each decision costs
 
     @property
     def silences(self) -> Sequence[Silence]:
@@ -89,6 +92,7 @@ class Quieting:
     def put(self, silence: Silence) -> None:
         """Take in a new silence, or an old one that has changed."""
         self._silences[silence.id] = silence
+        self._fitting.clear()
 
     def acknowledge(self, ack: Ack) -> None:
         """Take in an acknowledgement."""
@@ -106,7 +110,11 @@ class Quieting:
 
     def mutes(self, alert: Alert, _channel: str, now: float) -> Mutes:
         """A `MutesOf`: asked anew when the first of the silences ends."""
-        ends = [silence.ends_at for silence in self.silencing(alert.labels, now)]
+        if alert.labels not in self._fitting:
+            if len(self._fitting) >= _REMEMBERED:
+                self._fitting.clear()
+            self._fitting[alert.labels] = [one for one in self._silences.values() if one.matches(alert.labels)]
+        ends = [one.ends_at for one in self._fitting[alert.labels] if one.state(now) is SilenceState.ACTIVE]
         return Mutes(_SILENCED, min(ends)) if ends else NOT_MUTED
 
     def acked(self, alert: Alert) -> bool:
@@ -132,5 +140,6 @@ class Quieting:
         """Lose these."""
         for id_ in silences:
             self._silences.pop(id_, None)
+            self._fitting.clear()
         for fingerprint in acks:
             self._acks.pop(fingerprint, None)

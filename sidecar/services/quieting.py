@@ -19,7 +19,7 @@ from sidecar.templating import safe
 log = structlog.get_logger(__name__)
 
 _LONGEST: Final = 1000  # characters of a comment
-MOST: Final = 1000
+MOST: Final = 500
 """Silences that are kept at once: each decision asks all of them."""
 
 
