@@ -27,6 +27,8 @@ class Configuration(Protocol):
     def last_good(self) -> bool: ...
     @property
     def needs_restart(self) -> Sequence[str]: ...
+    @property
+    def hash(self) -> str: ...
 
 
 class Status(StrEnum):
@@ -124,6 +126,7 @@ class ConfigurationHealth(Part):
     last_good: bool = Field(description="Whether the last good configuration runs, because the files are broken.")
     problem: str
     needs_restart: list[str] = Field(description="Settings that are other in the files, and wait for a restart.")
+    hash: str = Field(description="Of the files that run; the same on pods with the same configuration.")
 
 
 class HealthDocument(Part):
@@ -155,6 +158,7 @@ def document(found: Health, configuration: Configuration) -> dict[str, Any]:
             last_good=configuration.last_good,
             problem=configuration.problem,
             needs_restart=list(configuration.needs_restart),
+            hash=configuration.hash,
         ),
         timestamp=iso(found.at) or "",
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,9 +11,10 @@ import structlog
 from sidecar import config as configuration
 from sidecar.clock import Clock
 from sidecar.config import Config, Disk, kept
-from sidecar.config.files import Signature
+from sidecar.config.files import Signature, fingerprint
 from sidecar.model.errors import ConfigError
-from sidecar.model.families import CONFIG_LAST_GOOD, CONFIG_RELOAD_SUCCESS, CONFIG_RELOAD_TIME
+from sidecar.model.families import CONFIG_INFO, CONFIG_LAST_GOOD, CONFIG_RELOAD_SUCCESS, CONFIG_RELOAD_TIME
+from sidecar.model.labels import Labels
 from sidecar.model.samples import Update
 from sidecar.secrets import redact
 from sidecar.services.evaluator import Stopped
@@ -32,6 +33,7 @@ class Origin:
     flags: Mapping[str, Any] = field(default_factory=dict)
     disk: Disk = field(default_factory=Disk)
     problem: str = ""  # why the daemon runs with the last good configuration instead of the files
+    hash: str = ""  # of the files that run
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Status:
     problem: str = ""  # why the files are not what runs; empty when they are
     last_good: bool = False  # whether the daemon started with what was kept, because the files were broken
     needs_restart: tuple[str, ...] = ()  # settings in the files that wait for a restart
+    hash: str = ""  # of the files that run: pods with the same configuration have the same
 
     @property
     def ok(self) -> bool:
@@ -71,7 +74,7 @@ class Reloader:
         self._asked: set[asyncio.Task[Status]] = set()
         self._place = kept.place(config.settings.database) if origin and keeps else None
         problem = origin.problem if origin else ""
-        self.status = Status(clock.time(), problem, last_good=bool(problem))
+        self.status = Status(clock.time(), problem, last_good=bool(problem), hash=origin.hash if origin else "")
         self._disk = origin.disk if origin else Disk()  # what was read last, whether it could be used or not
 
     def facts(self) -> Iterator[Update]:
@@ -79,6 +82,8 @@ class Reloader:
         yield Update(CONFIG_RELOAD_SUCCESS, float(self.status.ok))
         yield Update(CONFIG_RELOAD_TIME, self.status.loaded_at)
         yield Update(CONFIG_LAST_GOOD, float(self.status.last_good))
+        if self.status.hash:
+            yield Update(CONFIG_INFO, 1.0, Labels(hash=self.status.hash))
 
     def ask(self) -> None:
         """Reload soon; for a signal, which cannot wait."""
@@ -111,7 +116,7 @@ class Reloader:
             except Stopped as exc:
                 self._failed(str(exc))
                 return self.status
-            self.status = Status(self._clock.time(), needs_restart=needs_restart)
+            self.status = Status(self._clock.time(), needs_restart=needs_restart, hash=fingerprint(disk.texts))
             log.info("config.reloaded", file=str(self._origin.path), needs_restart=list(needs_restart))
             await self.keep()
             return self.status
@@ -148,7 +153,7 @@ class Reloader:
 
     def _failed(self, problem: str) -> None:
         problem = redact(problem)
-        self.status = Status(self.status.loaded_at, problem, self.status.last_good, self.status.needs_restart)
+        self.status = replace(self.status, problem=problem)
         log.error("config.not_reloaded", problem=problem, now="what ran before goes on")
 
 

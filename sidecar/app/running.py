@@ -15,6 +15,7 @@ from sidecar.app.reloading import Origin
 from sidecar.app.telemetry import preload
 from sidecar.clock import SystemClock
 from sidecar.config import Config, Disk, kept
+from sidecar.config.files import fingerprint
 from sidecar.db import Database, state
 from sidecar.model.errors import ConfigError
 from sidecar.outbound import Outbound
@@ -35,16 +36,18 @@ def load(path: Path, flags: Mapping[str, Any], *, strict: bool = False) -> tuple
 def _read(path: Path, flags: Mapping[str, Any], *, strict: bool) -> tuple[Config, Origin]:
     disk = Disk()
     try:
-        return configuration.read(path, flags, disk), Origin(path, flags, disk)
+        config = configuration.read(path, flags, disk)
+        return config, Origin(path, flags, disk, hash=fingerprint(disk.texts))
     except ConfigError as exc:
         place = kept.place(kept.database_of(disk, flags))
         if strict or place is None:
             raise
         try:
-            config = configuration.read(path, flags, kept.restore(place))
+            files = kept.restore(place)
+            config = configuration.read(path, flags, files)
         except (kept.NothingKept, ConfigError):
             raise exc from None
-        return config, Origin(path, flags, disk, problem=str(exc))
+        return config, Origin(path, flags, disk, problem=str(exc), hash=fingerprint(files.texts))
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The files that a configuration is made of."""
 
 import fnmatch
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -82,6 +83,15 @@ class Kept:
     def glob(self, folder: Path, pattern: str) -> Sequence[Path]:
         """The files that *pattern* named in *folder*."""
         return [Path(path) for path in self.found.get((str(folder.absolute()), pattern), ())]
+
+
+def fingerprint(texts: Mapping[str, bytes]) -> str:
+    """What tells these files from any others: the same for the same texts under the same names, on every pod."""
+    digest = hashlib.sha256()
+    for name in sorted(texts):
+        for part in (name.encode(), texts[name]):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()[:16]
 
 
 def packs() -> dict[str, Traversable]:

@@ -138,6 +138,7 @@ CONFIG_RELOAD_SUCCESS = _gauge(
 CONFIG_RELOAD_TIME = _gauge(
     "sidecar_config_last_reload_success_timestamp_seconds", "When the running configuration was loaded."
 )
+CONFIG_INFO = _gauge("sidecar_config_info", "Constant 1, with the hash of the configuration files that run.")
 CONFIG_LAST_GOOD = _gauge(
     "sidecar_config_last_good_in_use",
     "Whether the daemon started with the last good configuration, because its files are broken (1).",

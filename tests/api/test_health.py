@@ -66,6 +66,7 @@ class Loaded:
     """A configuration whose files have a mistake since it was loaded."""
 
     loaded_at, problem, last_good, needs_restart = 1_699_999_000.0, "sidecar.yml:1: is empty", False, ("http",)
+    hash = "0123456789abcdef"
 
 
 def test_the_document():
@@ -108,6 +109,7 @@ def test_the_document():
             "last_good": False,
             "problem": "sidecar.yml:1: is empty",
             "needs_restart": ["http"],
+            "hash": "0123456789abcdef",
         },
         "timestamp": "2023-11-14T22:13:20.250Z",
     }

@@ -1,11 +1,16 @@
 """What neighbours get wrong, and users were hurt by."""
 
 import asyncio
+import contextlib
+import json
 
 import pytest
 from aiohttp import web
 
+from sidecar import app as application
+from sidecar.clock import SystemClock
 from sidecar.model.samples import Batch, Family, Kind, Update
+from sidecar.outbound import Outbound
 from tests.scenarios.world import DOWN, World
 
 PUSHED = Family("pushed", Kind.GAUGE, "What somebody pushed.")
@@ -77,6 +82,37 @@ async def test_a_series_that_vanishes(world: World, policy: str, story: list[tup
     await asyncio.sleep(600)
 
     assert [(heard.kind, heard.body["alerts"][0]["endReason"]) for heard in world.heard] == story
+
+
+async def test_a_file_with_a_mistake_stops_nothing(world: World) -> None:
+    """Checks go on without a gap, the metric says 0, and the hash is that of what runs; a mended file is taken up."""
+    path = world.folder / "sidecar.yml"
+    path.write_text(json.dumps(world.settings()))
+    config, origin = application.load(path, {})
+    clock = SystemClock(monotonic=asyncio.get_running_loop().time)
+    outbound = Outbound(connector=world.wire.connector)
+
+    def shown(name: str) -> dict[str, float]:
+        live = {family.name: children for family, children in app.store.live()}
+        return {labels.text("hash"): value for labels, value in live[name] if isinstance(value, float)}
+
+    async with application.build(config, clock=clock, outbound=outbound, origin=origin) as app:
+        task = asyncio.create_task(app.run(listen=False))
+        await asyncio.sleep(300)
+        before, hashes = world.probes, shown("sidecar_config_info")
+        path.write_text("checks: [{type: nonsense}]")
+        await asyncio.sleep(300)
+        assert world.probes - before == 20
+        assert shown("sidecar_config_last_reload_successful") == {"": 0.0}
+        assert shown("sidecar_config_info") == hashes
+
+        path.write_text(json.dumps(world.settings(external_labels={"cluster": "eu"})))
+        await asyncio.sleep(60)
+        assert shown("sidecar_config_last_reload_successful") == {"": 1.0}
+        assert shown("sidecar_config_info").keys() != hashes.keys()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def test_a_series_that_never_was_is_told_where_it_is_asked_for(world: World) -> None:
