@@ -99,7 +99,8 @@ class Alerts(Part):
 def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:
     """*alert* with what was told about it."""
     records = telling.book.records(alert.fingerprint)
-    dues, failure = telling.book.dues(), telling.failure_of(alert)
+    over = alert.state is AlertState.ENDED  # what its check finds since then is of another story
+    dues, failure = telling.book.dues(), None if over else telling.failure_of(alert)
     advice = str(failure.notes.get("next_step", "")) if failure else ""
     return ShownAlert(
         labels=dict(alert.labels),
@@ -118,7 +119,7 @@ def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:
         end_reason=alert.end_reason,
         condition=alert.condition,
         samples=alert.samples,
-        evidence=telling.evidence_of(alert),
+        evidence="" if over else telling.evidence_of(alert),
         verdict=verdict(failure),
         next_step=alert.annotations.text("next_step") or advice,
         runbook=alert.annotations.text("runbook_url"),

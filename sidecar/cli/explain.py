@@ -22,6 +22,7 @@ _FINGERPRINT: Final = re.compile(r"[0-9a-f]{4,16}")
 _NAMED: Final = re.compile(r"([A-Za-z_:][\w:]*)?\{(.*)\}", re.DOTALL)
 _ALERTS: Final = 5
 """How many alerts are explained at once; of more, the names."""
+_EXCEPTED = "(does not fire: the rest of the rule takes it out) "
 _ELEMENTS: Final = 10
 _REMEMBERED: Final = 3600.0  # seconds for which the daemon surely keeps samples
 
@@ -150,15 +151,41 @@ def _rules(client: Client, names: Sequence[str]) -> list[Known]:
 
 
 def _values(client: Client, rule: Known, at: float | None) -> list[dict[str, Any]]:
-    """What the rule judges, as it is at that time."""
+    """What the rule judges, as it is at that time; an element is `excepted` if it meets the condition in vain."""
     found = []
     for subject in rule["subject"] or [rule["query"]]:
-        parameters = {"query": subject} | ({} if at is None else {"time": str(at)})
         try:
-            found.append({"expr": subject, "error": "", **client.data("/api/v1/query", parameters)})
+            found.append({"expr": subject, "error": "", **_query(client, subject, at)})
         except Refused as exc:
             found.append({"expr": subject, "error": exc.message, "resultType": "", "result": []})
+    if len(rule["subject"]) == 1 and rule["condition"] and not found[0]["error"]:
+        excepted = _excepted(client, rule, at)
+        found[0]["result"] = [
+            {**each, "excepted": _identity(each) in excepted} if found[0]["resultType"] == "vector" else each
+            for each in found[0]["result"]
+        ]
     return found
+
+
+def _query(client: Client, expr: str, at: float | None) -> Known:
+    known: Known = client.data("/api/v1/query", {"query": expr} | ({} if at is None else {"time": str(at)}))
+    return known
+
+
+def _excepted(client: Client, rule: Known, at: float | None) -> set[frozenset[tuple[str, str]]]:
+    """What meets the condition and yet does not fire: another part of the expression, such as `unless`, takes it out."""
+    try:
+        answers = [_query(client, expr, at) for expr in (f"({rule['subject'][0]}) {rule['condition']}", rule["query"])]
+    except Refused:
+        return set()
+    if any(answer["resultType"] != "vector" for answer in answers):
+        return set()
+    met, fires = ({_identity(each) for each in answer["result"]} for answer in answers)
+    return met - fires if fires <= met else set()  # with other labels they cannot be compared
+
+
+def _identity(element: Known) -> frozenset[tuple[str, str]]:
+    return frozenset((name, text) for name, text in element["metric"].items() if name != "__name__")
 
 
 def _unknown(client: Client, wanted: Wanted) -> str:
@@ -203,7 +230,7 @@ def _explained(story: Known, found: Known) -> Iterator[str]:
         yield f"  now: {state}{value if alert['state'] != 'ended' else ''}{samples}"
         verdict = alert["verdict"].replace("_", " ")
         for word, text in (("evidence", alert["evidence"]), ("verdict", verdict), ("next step", alert["next_step"])):
-            if text:
+            if text and alert["state"] != "ended":
                 yield f"  {word}: {screen.plain(text)}"
     else:
         yield "  now: over"
@@ -249,7 +276,10 @@ def _elements(values: Known) -> Iterator[str]:
     if values["resultType"] != "vector":
         yield f"    {screen.plain(values['result'][1])}"
         return
-    rows = [(screen.brief(each["value"][1]), series(each["metric"])) for each in values["result"]]
+    rows = [
+        (screen.brief(each["value"][1]), f"{_EXCEPTED if each.get('excepted') else ''}{series(each['metric'])}")
+        for each in values["result"]
+    ]
     yield from screen.table(rows[:_ELEMENTS], indent=4)
     if len(rows) > _ELEMENTS:
         yield f"    and {len(rows) - _ELEMENTS} more"

@@ -100,6 +100,7 @@ async def test_ended_alerts_are_there_when_asked_for(world, api):
     assert active == []
     assert (alert["state"], alert["end_reason"]) == ("ended", "recovered")
     assert alert["text"].startswith("recovered ")
+    assert (alert["evidence"], alert["verdict"]) == ("", ""), "what the check finds since then is of another story"
 
 
 async def test_the_story_of_an_alert(world, api):

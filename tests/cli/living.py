@@ -28,6 +28,8 @@ groups:
       - alert: Slow
         expr: probe_duration_seconds{check="good"} > 2
         for: 1m
+      - alert: Excepted
+        expr: sidecar_check_up == 0 unless on (check) probe_success{check="bad"}
       - alert: Nothing
         expr: no_such_metric > 1
 """

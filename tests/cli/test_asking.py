@@ -203,6 +203,16 @@ def test_explain_what_did_not_fire(ask):
     assert ", for 1m" in said.out
 
 
+def test_explain_what_another_part_takes_out(ask):
+    """An element that meets the condition and does not fire says so, or nobody understands why."""
+    said = ask("explain", "Excepted")
+
+    assert said.code == 0
+    assert re.search(r'0  \(does not fire: the rest of the rule takes it out\) sidecar_check_up\{check="bad"', said.out)
+    assert re.search(r'1  sidecar_check_up\{check="good"', said.out)
+    assert "takes it out" not in ask("explain", "TargetDown").out
+
+
 def test_explain_what_has_no_data(ask):
     """A rule over a metric that is not there says so."""
     said = ask("explain", "Nothing")
