@@ -173,7 +173,7 @@ def _query(client: Client, expr: str, at: float | None) -> Known:
 
 
 def _excepted(client: Client, rule: Known, at: float | None) -> set[frozenset[tuple[str, str]]]:
-    """What meets the condition and yet does not fire: another part of the expression, such as `unless`, takes it out."""
+    """What meets the condition and yet does not fire: `unless`, or another part, takes it out."""
     try:
         answers = [_query(client, expr, at) for expr in (f"({rule['subject'][0]}) {rule['condition']}", rule["query"])]
     except Refused:
