@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 from pydantic import AfterValidator, BeforeValidator
@@ -13,7 +14,7 @@ from yarl import URL
 from sidecar.checks import CheckFailed, ProbeContext
 from sidecar.model.families import PROBE_CERT_EXPIRY, PROBE_STATUS
 from sidecar.outbound import OutboundError, Phase
-from sidecar.secrets import Secret, SecretError, redact, refused
+from sidecar.secrets import MASK, Secret, SecretError, redact, refused, remember
 from sidecar.templating import safe
 
 _QUOTED: Final = 200  # characters of an answer that a message repeats
@@ -25,6 +26,16 @@ _FIELD: Final = re.compile(
     r"|credentials?|authorization|assertion)"
 )
 _CREDENTIAL: Final = re.compile(r"auth|key|token|secret|cookie|password|signature", re.IGNORECASE)
+
+
+class _Address(str):
+    """A URL whose query, which may hold a credential, is not shown when the check is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        shown, mark, _ = str(self).partition("?")
+        return repr(f"{shown}?{MASK}" if mark else shown)
 
 
 def http_url(text: str) -> str:
@@ -39,7 +50,7 @@ def http_url(text: str) -> str:
         raise ValueError("this is no address for HTTP, expected one such as http://gateway:8080/health")
     if url.user or url.password:
         raise ValueError("the URL holds a user name or password, which would be shown; put them into `headers`")
-    return text
+    return _Address(text)
 
 
 HttpUrl = Annotated[str, AfterValidator(http_url)]
@@ -170,6 +181,9 @@ async def answer(
     """
     phases: dict[str, float] = {}
     gathered = trip or Trip()
+    for name, value in parse_qsl(urlsplit(url).query):
+        if is_telling(name):
+            remember(value)
     try:
         async with ctx.outbound.request(
             method,

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -27,13 +27,13 @@ def _url(text: str) -> str:
     """*text*, where what an earlier step saved may stand, but not in the place of the server."""
     if not text:
         return text  # as if it were not there
-    http_url(filled(text, dict.fromkeys(names(text), "x")))
+    checked = http_url(filled(text, dict.fromkeys(names(text), "x")))
     # The rest of a URL cannot name another server, as its values are percent-encoded.
     start = text.partition("://")[2]
     server = start[: min((start.find(mark) for mark in "/?#" if mark in start), default=len(start))]
     if any(names(text.partition("://")[0] + server)):
         raise ValueError("the server's part of the URL is saved by a step, expected it to be written out")
-    return text
+    return type(checked)(text)
 
 
 def _known(value: Any) -> Any:
@@ -48,6 +48,14 @@ def _known(value: Any) -> Any:
             for one in value:
                 _known(one)
     return value
+
+
+def _known_text(body: str) -> None:
+    """As `_known`, of a body that is written as text: JSON or a form."""
+    try:
+        _known(json.loads(body))
+    except (ValueError, RecursionError):
+        _known(dict(parse_qsl(body)))
 
 
 StepUrl = Annotated[str, AfterValidator(_url)]
@@ -171,13 +179,16 @@ class Request(BaseModel):
             headers["Authorization"] = self.auth.header(revealed)
             keep(headers["Authorization"])
         body: bytes | None = None
+        # Known for an hour from each probe: what is only read from a file once would be forgotten.
         if self.json_body is not None:
+            _known(self.json_body)
             body = json.dumps(filled_json(self.json_body, saved), ensure_ascii=False).encode("utf-8", "replace")
             headers["Content-Type"] = "application/json"
         elif self.form:
             body = urlencode({name: revealed(value) for name, value in self.form.items()}).encode()
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         elif self.body:
+            _known_text(self.body)
             body = filled(self.body, saved).encode("utf-8", "replace")
         own = {name: revealed(value) for name, value in self.headers.items()}
         lower = set(map(str.lower, own))
