@@ -6,9 +6,8 @@ import random
 import socket
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 
@@ -23,6 +22,7 @@ from sidecar.api import events, health, heartbeats, metrics, reloading, v1
 from sidecar.api.evaluations import Evaluations
 from sidecar.api.exposition import Live
 from sidecar.api.turns import Turns
+from sidecar.app.knowing import blind, gone, joined, names, relabelled, sources_of, surroundings
 from sidecar.app.listening import listening
 from sidecar.app.reloading import Origin, Reloader
 from sidecar.app.sending import Sending, unsent
@@ -33,21 +33,18 @@ from sidecar.config import Config
 from sidecar.db import Database, alerts, meta, quieting, records, state
 from sidecar.db import heartbeats as table
 from sidecar.model.alerts import Alert, EndReason, RuleKey
-from sidecar.model.checks import OFFLINE
 from sidecar.model.families import ALERTS, BUILD_INFO, DATABASE_WRITABLE, HEALTH_STATUS, SIDECAR_ALERTS
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification
-from sidecar.model.samples import Batch, Kind, Update
+from sidecar.model.samples import Batch, Update
 from sidecar.outbound import Outbound
-from sidecar.rules.compiled import Alerting, Recording, RuleSet
-from sidecar.rules.engine import Engine, Result, sources
-from sidecar.rules.evaluation import Surroundings
-from sidecar.rules.groups import knows
+from sidecar.rules.compiled import Alerting, Recording
+from sidecar.rules.engine import Engine, Result
 from sidecar.services import probing
 from sidecar.services.connectivity import Connectivity, Reach, reach
 from sidecar.services.delivery import REPORT, Delivery, delivery_of
 from sidecar.services.dispatcher import Dispatcher
-from sidecar.services.evaluator import Evaluator, turns_of
+from sidecar.services.evaluator import Evaluator
 from sidecar.services.events import Events
 from sidecar.services.evidence import evidence
 from sidecar.services.heartbeats import Heartbeats
@@ -116,7 +113,7 @@ class App:
             heard=self.heartbeats.heard,
             offline=self.connectivity.suspect,
         )
-        self.engine = Engine(config.rules, now, _surroundings(config))
+        self.engine = Engine(config.rules, now, surroundings(config))
         downtime = now - saved.saved_at if saved.saved_at is not None else 0.0
         orphans = self.engine.restore(saved.alerts, max(0.0, downtime), now, self._gone)
         set_back = downtime < -SLEW_LIMIT  # while nobody looked
@@ -173,10 +170,11 @@ class App:
             for rule in self.config.rules.alerting
         }
         channels = {channel.name: channel for channel in self.config.channels}
-        return Circumstances(channels, policies, self._mutes, self.quieter.state.acked, self.evidence_of)
+        mutes = partial(self._mutes, {rule.key: rule for rule in self.config.rules.alerting})
+        return Circumstances(channels, policies, mutes, self.quieter.state.acked, self.evidence_of)
 
-    def _mutes(self, alert: Alert, channel: str, now: float) -> Mutes:
-        rule = next((rule for rule in self.config.rules.alerting if rule.key == alert.rule), None)
+    def _mutes(self, rules: Mapping[RuleKey, Alerting], alert: Alert, channel: str, now: float) -> Mutes:
+        rule = rules.get(alert.rule)
         unseen = rule is not None and self._blind(rule, alert.labels)
         away = Mutes(frozenset({Mute.OFFLINE}), now + _LOOK) if unseen else NOT_MUTED
         return away | self.start.mutes(alert, channel, now) | self.quieter.state.mutes(alert, channel, now)
@@ -252,9 +250,8 @@ class App:
 
     def _swap(self, config: Config, now: float) -> list[Result]:
         """Make it so, between two turns and in one piece: nobody sees half of it."""
-        before, self.config = self.config, config
-        now_watched = {check.name for check in config.checks}
-        old = {check.name: probing.labels(check, self._pod) for check in before.checks}
+        before, old, self.config = self.config, self._labels(), config
+        new = self._labels()
         self.heartbeats.replace(config.checks)
         replaced = self.prober.replace(config.checks, timezone=config.settings.timezone)
         for name in (*replaced.gone, *replaced.relabelled):
@@ -263,15 +260,15 @@ class App:
         for name in (*replaced.added, *replaced.relabelled):
             self.store.begin(f"check:{name}", now)
         gone_rules = {rule.key for rule in before.rules.alerting} - {rule.key for rule in config.rules.alerting}
-        for source in _sources(before.rules) - _sources(config.rules):
+        for source in sources_of(before.rules) - sources_of(config.rules):
             self.store.end(source, now)
         for name in {one.name for one in before.channels} - {one.name for one in config.channels}:
             self.store.end(delivery_of(name), now)
-        self.engine.around = _surroundings(config)
+        self.engine.around = surroundings(config)
         results = [
             *self.engine.replace(config.rules, now, self.book.told),
-            *self.engine.forget(now, lambda labels: labels.text("check") not in now_watched and self._gone(labels)),
-            *self.engine.forget(now, partial(self._relabelled, old), EndReason.REPLACED),
+            *self.engine.forget(now, lambda labels: labels.text("check") not in new and self._gone(labels)),
+            *self.engine.forget(now, lambda labels: relabelled(labels, old, new), EndReason.REPLACED),
         ]
         self.store.retain(config.rules.reach + 300.0)
         self.evaluations.keep(group.name for group in config.rules.groups)
@@ -283,7 +280,7 @@ class App:
         self.connectivity.replace(config.settings.connectivity)
         self._telemetry.replace(config.settings)
         self.events.replace(config.settings.events)
-        return _joined(results)
+        return joined(results)
 
     def _look(self) -> float | None:
         reload = self.config.settings.reload
@@ -294,7 +291,7 @@ class App:
     def _probed(self, batch: Batch) -> None:
         # What a batch does not name any more has ended with it, which is a change, too.
         before = self._names.get(batch.source, frozenset())
-        self._names[batch.source] = (before if len(before) <= _MOST_NAMES else frozenset()).union(_names(batch))
+        self._names[batch.source] = (before if len(before) <= _MOST_NAMES else frozenset()).union(names(batch))
         self.store.append(batch)
 
     def _changed(self, check: str, at: float, changed: bool) -> None:
@@ -321,38 +318,17 @@ class App:
         self.evaluator.wake()
 
     def _blind(self, rule: Alerting, labels: Labels) -> bool:
-        """Whether we are cut off from what *rule* says with these *labels*: from their check, or from any it reads."""
-        states = self.prober.states()
-        own = states.get(labels.text("check"))
-        if own is not None:
-            return own.reason == OFFLINE
-        away = [name for name, state in states.items() if state.reason == OFFLINE]
-        if not away:
-            return False
-        names = {HEALTH_STATUS.name}.union(*(self._names.get(f"check:{name}", ()) for name in away))
-        return knows(rule, self.config.rules.groups, names)
+        return blind(rule, labels, self.config.rules.groups, self.prober.states(), self._names)
 
     def _ready(self, labels: Labels) -> bool:
         return self.start.known(labels.text("check"), self.clock.time())
 
     def _gone(self, labels: Labels) -> bool:
-        """Whether *labels*, of series from before a restart, are those of a check that is not watched any more."""
-        if "check" not in labels:
-            return False
-        watched = (probing.labels(check, self._pod) for check in self.config.checks)
-        return not any(all(labels.get(name, text) == text for name, text in check.items()) for check in watched)
+        return gone(labels, self._labels().values())
 
-    def _relabelled(self, old: Mapping[str, Labels], labels: Labels) -> bool:
-        """Whether *labels* are those of a check that had the labels in *old*, by its name, and has others now."""
-        name = labels.text("check")
-        check = next((check for check in self.config.checks if check.name == name), None)
-        if check is None or name not in old:
-            return False
-        was, is_now = old[name], probing.labels(check, self._pod)
-        changed = {key for key in (*was, *is_now) if was.get(key) != is_now.get(key)}
-        # A rule that looks at the check as a whole has the same labels as before.
-        whole = all(labels.get(key) == text for key, text in was.items())
-        return bool(changed) and (whole or any(key in labels for key in changed))
+    def _labels(self) -> dict[str, Labels]:
+        """What the series of each check carry, by its name."""
+        return {check.name: probing.labels(check, self._pod) for check in self.config.checks}
 
     def _remember(self, connection: sqlite3.Connection) -> None:
         """Write down what a file that cannot be read any more held."""
@@ -418,29 +394,3 @@ class App:
             await self.database.run(meta.alive, self.clock.time())
             await self.quieter.tend()
             await asyncio.sleep(self.config.settings.tick)
-
-
-def _names(batch: Batch) -> Iterator[str]:
-    """Every metric name that the batch writes."""
-    for update in batch.updates:
-        yield update.family.name
-        if update.family.kind is Kind.HISTOGRAM:
-            yield from (f"{update.family.name}{suffix}" for suffix in ("_bucket", "_sum", "_count"))
-
-
-def _surroundings(config: Config) -> Surroundings:
-    return Surroundings(config.settings.external_labels, config.settings.external_url.rstrip("/"))
-
-
-def _sources(rules: RuleSet) -> set[str]:
-    """Under whose names the series of rules live, and those of their groups."""
-    return {source for group in rules.groups for source in (*sources(group), turns_of(group.name))}
-
-
-def _joined(results: Iterable[Result]) -> list[Result]:
-    """One result per rule, the last, which has all that the earlier ones came to."""
-    last: dict[RuleKey, Result] = {}
-    for result in results:
-        before = last.get(result.key)
-        last[result.key] = replace(result, changed=(*before.changed, *result.changed)) if before else result
-    return list(last.values())
