@@ -85,7 +85,7 @@ class _Budget:
             yield node
 
 
-class _Bounded(jsonpath.JSONPathQuery):  # type: ignore[misc] -- the library is untyped for us
+class _Bounded(jsonpath.JSONPathQuery):
     """A query that pays for each value it looks at. The library bounds neither time nor memory."""
 
     def __init__(self, env: Any, segments: tuple[Any, ...], budget: _Budget) -> None:
@@ -154,7 +154,7 @@ def _bind(part: Any, budget: _Budget) -> None:
         _bind(argument, budget)
 
 
-class _Regex(FilterFunction):  # type: ignore[misc] -- the library is untyped for us
+class _Regex(FilterFunction):
     """RFC 9535's match() and search(), in linear time: an answer may bring text and expression."""
 
     arg_types: Final = [ExpressionType.VALUE, ExpressionType.VALUE]
@@ -174,7 +174,7 @@ class _Regex(FilterFunction):  # type: ignore[misc] -- the library is untyped fo
         return bool(expression.fullmatch(said) if self._whole else expression.search(said))
 
 
-class _Environment(jsonpath.JSONPathEnvironment):  # type: ignore[misc] -- the library is untyped for us
+class _Environment(jsonpath.JSONPathEnvironment):
     def setup_function_extensions(self) -> None:
         super().setup_function_extensions()
         self.function_extensions["match"] = _Regex(whole=True)

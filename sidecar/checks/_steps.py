@@ -146,8 +146,8 @@ class Exchange(Expectations, Request):  # the fields of the last base come first
                 trip.took("transfer", ctx.clock.monotonic() - arrived)
             seconds = ctx.clock.monotonic() - started
         said = Answer(str(response.url), response.status, response.headers, body, response.charset or "utf-8", seconds)
-        saved, complaints = await _read(self._to_save, said)
-        for text in saved.values():
+        given, complaints = await _read(self._to_save, said)
+        for text in given.values():
             _hide(text, keep)  # before anything of the answer is quoted
         _seen(ctx, response, body)
         values, more = await _read(self._judge, said)
@@ -155,7 +155,7 @@ class Exchange(Expectations, Request):  # the fields of the last base come first
             ctx.record(PROBE_VALUE, value, name=name)
         if complaints := more + complaints:
             raise CheckFailed("assertion", redact(sentence(complaints, said)))
-        return saved
+        return given
 
     def _to_save(self, said: Answer) -> tuple[dict[str, str], list[Complaint]]:
         """What later steps get of *said*, and what they do not get."""
