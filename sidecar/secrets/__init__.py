@@ -31,9 +31,8 @@ class Secret:
     """A value that is used and never shown.
 
     In a settings file it is a text, or `{env: NAME}`, or `{file: /path}`. A file is read when the secret is revealed,
-    and again when it has changed; while it is being replaced, and so gone, empty or half, its last value stands in for
-    a minute. Two secrets are equal when they come from the same place; two texts, when they are the same. However it is
-    printed, dumped or described, it is `***`.
+    and again when it has changed. Two secrets are equal when they come from the same place; two texts, when they are
+    the same. However it is printed, dumped or described, it is `***`.
     """
 
     __slots__ = ("_cached", "_failing_since", "_file", "_known", "_source", "_stamp")
@@ -84,7 +83,11 @@ class Secret:
         return self._file is None
 
     def reveal(self) -> str:
-        """The value, without a line break at its end; raises SecretError when its file cannot be read."""
+        """The value, without a line break at its end; raises SecretError when its file cannot be read.
+
+        Within an attempt to reach somebody, the last value stands in for a file that is gone, empty or half since less
+        than a minute: it is being replaced. Whoever lets others in with the value gets no such grace.
+        """
         if self._file is not None:
             self._refresh(self._file)
             attempts.used(self, self._cached)
@@ -105,7 +108,7 @@ class Secret:
         except SecretError:
             now = _monotonic()
             self._failing_since = now if self._failing_since is None else self._failing_since
-            if not self._cached or now - self._failing_since >= _PATIENCE:
+            if not (self._cached and attempts.underway() and now - self._failing_since < _PATIENCE):
                 raise
         else:
             self._failing_since = None

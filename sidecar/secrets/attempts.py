@@ -40,6 +40,11 @@ class Attempt:
 _current: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 
 
+def underway() -> bool:
+    """Whether this is part of an attempt."""
+    return _current.get() is not None
+
+
 def used(secret: Changing, value: str) -> None:
     """Note, within an attempt, that *value* was revealed."""
     if (attempt := _current.get()) is not None:

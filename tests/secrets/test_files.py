@@ -7,6 +7,7 @@ import pytest
 
 from sidecar import secrets
 from sidecar.secrets import Secret, SecretError
+from sidecar.secrets.attempts import attempting
 
 
 @pytest.fixture
@@ -73,13 +74,27 @@ def test_a_file_that_is_being_replaced_keeps_its_last_value_for_a_minute(spoil, 
     now[0] = 1000.0  # long unused: the minute begins when the file is missed
 
     spoil(path)
-    at_first = secret.reveal()
-    now[0] += 59.0
-    still = secret.reveal()
-    now[0] += 1.0
+    with attempting():
+        at_first = secret.reveal()
+        now[0] += 59.0
+        still = secret.reveal()
+        now[0] += 1.0
 
-    assert (at_first, still) == ("value-one", "value-one")
-    with pytest.raises(SecretError, match=str(path)):
+        assert (at_first, still) == ("value-one", "value-one")
+        with pytest.raises(SecretError, match=str(path)):
+            secret.reveal()
+
+
+def test_who_lets_others_in_gets_no_grace(tmp_path):
+    """A token whose file was taken away opens nothing from that moment on."""
+    path = tmp_path / "token"
+    path.write_text("value-one")
+    secret = Secret.from_file(str(path))
+    secret.reveal()
+
+    path.unlink()
+
+    with pytest.raises(SecretError):
         secret.reveal()
 
 
@@ -87,12 +102,13 @@ def test_a_file_that_is_back_has_a_minute_again(tmp_path, now):
     """Each disturbance is borne by itself."""
     path = tmp_path / "token"
     secret = Secret.from_file(str(path))
-    for value in ("value-one", "value-two"):
-        path.write_text(value)
-        assert secret.reveal() == value
-        path.unlink()
-        assert secret.reveal() == value
-        now[0] += 59.0
+    with attempting():
+        for value in ("value-one", "value-two"):
+            path.write_text(value)
+            assert secret.reveal() == value
+            path.unlink()
+            assert secret.reveal() == value
+            now[0] += 59.0
 
     path.write_text("value-three\r\n")
 
@@ -101,5 +117,5 @@ def test_a_file_that_is_back_has_a_minute_again(tmp_path, now):
 
 def test_a_file_that_was_never_there_has_no_value(tmp_path):
     """Without a value to stand in, a missing file is an error at once."""
-    with pytest.raises(SecretError, match="is it mounted"):
+    with attempting(), pytest.raises(SecretError, match="is it mounted"):
         Secret.from_file(str(tmp_path / "token")).reveal()
