@@ -11,7 +11,7 @@ import aiohttp
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from sidecar.checks import Check, CheckFailed, ProbeContext
-from sidecar.checks._http import Headers, HttpUrl, answer, quoted, reveal, so_far
+from sidecar.checks._http import Headers, HttpUrl, answer, http_url, quoted, reveal, so_far
 from sidecar.checks._promapi import Element, read, refusal
 from sidecar.checks._values import Bounds, exported
 from sidecar.claude.errors import ErrorType
@@ -31,7 +31,7 @@ def _base(text: str) -> str:
     if "#" in text:
         raise ValueError("the URL has a fragment, which no server sees; expected one such as http://prometheus:9090")
     path, mark, query = text.partition("?")
-    return path.rstrip("/").removesuffix(_PATH).rstrip("/") + mark + query
+    return http_url(path.rstrip("/").removesuffix(_PATH).rstrip("/") + mark + query)
 
 
 LabelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]

@@ -149,6 +149,7 @@ class _Steady:
 
         options = re2.Options()
         options.never_capture = True
+        options.log_errors = False
         options.max_mem = _SEARCH_MEMORY
         options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
         pattern = b"|".join(re2.escape(form.encode("utf-8", "surrogatepass")) for form in self.forms)
