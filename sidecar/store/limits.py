@@ -10,6 +10,8 @@ from sidecar.model.samples import Family, Kind
 
 NEVER = -(1 << 62)
 """A time in ms before any sample's."""
+_OWN = ("sidecar_", "probe_", "heartbeat_", "process_", "ALERTS")
+_GUESTS = ("probe_value",)  # as many as peers have numbers
 _LATEST = 253_402_300_800_000  # the year 10000; whoever is later means another unit
 
 
@@ -35,9 +37,15 @@ class Limits:
     """How much the store takes in: the memory is the gateway's."""
 
     series: int = 20_000  # remembered ones, live or ended
+    reserved: int = 2_000  # of these, for what we say ourselves: guests that fill the store must not silence us
     labels: int = 32  # of one series
     name_length: int = 200  # of a metric or a label
     value_length: int = 1024  # of a label
+
+    def of(self, family: Family) -> int:
+        """How many series there may be, with one of *family* among them."""
+        own = family.name.startswith(_OWN) and family.name not in _GUESTS
+        return self.series if own else self.series - self.reserved
 
     def refuse(self, family: Family, labels: Labels) -> Reason | None:
         """Why a series with these names may not be born; None when it may."""

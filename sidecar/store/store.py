@@ -227,7 +227,7 @@ class Store:
         reason = self._claims.refuse(source.name, family, len(wanted))
         if reason is not None:
             return reason
-        if not self._room(wanted):
+        if not self._room(wanted, self._limits.of(family)):
             return Reason.LIMIT
         child = Child(source, family, labels, tuple(self._series(identity) for identity in wanted))
         source.children[child] = None
@@ -251,10 +251,10 @@ class Store:
             series.value = 0.0
         return series
 
-    def _room(self, wanted: Sequence[Labels]) -> bool:
-        """Whether these series fit; what has ended makes room for what lives, the earliest end first."""
+    def _room(self, wanted: Sequence[Labels], most: int) -> bool:
+        """Whether these series fit into *most*; what has ended makes room for what lives, the earliest end first."""
         new = sum(self._index.get(identity) is None for identity in wanted)
-        excess = len(self._index) + new - self._limits.series
+        excess = len(self._index) + new - most
         if excess <= 0:
             return True
         # More than is needed, because forgetting many costs little more than forgetting one.

@@ -487,6 +487,17 @@ class TestLimits:
         assert store.dropped() == {("check:a", Reason.LIMIT): 1 + 3}
         assert values(store)['probe_success{n="0"}'] == 2
 
+    def test_guests_that_fill_the_store_do_not_silence_us(self):
+        """What is said of checks and of ourselves has room that scraped and recorded series cannot take."""
+        store = Store(limits=Limits(series=6, reserved=2))
+        scraped = Family("gateway_requests", Kind.UNTYPED, "Scraped.")
+        store.append(batch(10.0, *(Update(scraped, 1, Labels(n=str(n))) for n in range(9)), source="check:scrape"))
+
+        store.append(batch(10.0, Update(UP, 1), Update(Family("sidecar_check_up", Kind.GAUGE, ""), 1)))
+
+        assert len(values(store)) == 6
+        assert store.dropped() == {("check:scrape", Reason.LIMIT): 5}
+
     def test_what_ended_makes_room_for_what_lives(self):
         """At the limit the series that ended first is forgotten first; one that returns needs no room."""
         store = Store(limits=Limits(series=3))
