@@ -141,6 +141,8 @@ def reason(check: Check, state: CheckState) -> str:
     last = state.last
     if state.status is CheckStatus.UNKNOWN:
         why = state.reason if last else "there was no probe yet"
+        if why == OFFLINE and last is not None and last.message:
+            return last.message  # it begins with that
         said = f": {last.message}" if last is not None and last.message else ""
         return f"{_REASONS.get(why, why)}{said}" if why else "too few probes agree"
     if state.status is CheckStatus.DOWN and state.last_failure is not None:

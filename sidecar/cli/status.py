@@ -26,6 +26,10 @@ _EVERY: Final = 2.0
 """Seconds from one look to the next with --watch."""
 _SHOWN: Final = ("0.5", "0.95", "0.99")
 
+_ORDER: Final = {"down": 0, "unknown": 1, "up": 2}
+_WITH_WORDS: Final = 10
+"""How many alerts are shown with all their words; `sidecar explain` has those of the others."""
+
 Known = Mapping[str, Any]
 
 
@@ -70,8 +74,11 @@ def lines(known: Known, url: str) -> Iterator[str]:
     counts = ", ".join(f"{n} {state}" for state, n in summary["checks"].items() if n) or "none"
     health = screen.colour(f"● {summary['health']}", _COLOURS.get(summary["health"], ""))
     yield f"{health}   checks: {counts}   {screen.clock(summary['at'], now)}   {url}"
-    yield from _section("CHECKS", screen.table(_check(check, now) for check in known["checks"]), "no checks")
-    alerts = [line for alert in known["alerts"] for line in _alert(alert, now)]
+    checks = sorted(known["checks"], key=lambda check: _ORDER.get(check["state"], 0))
+    yield from _section("CHECKS", screen.table(_check(check, now) for check in checks), "no checks")
+    alerts = [
+        line for n, alert in enumerate(known["alerts"]) for line in _alert(alert, now, with_words=n < _WITH_WORDS)
+    ]
     yield from _section("ALERTS", alerts, "nothing is pending, nothing fires")
     claude = list(_claude(summary))
     if claude:
@@ -105,7 +112,7 @@ def _check(check: Known, now: float) -> Sequence[str | screen.Cell]:
     )
 
 
-def _alert(alert: Known, now: float) -> Iterator[str]:
+def _alert(alert: Known, now: float, *, with_words: bool) -> Iterator[str]:
     labels = {name: text for name, text in alert["labels"].items() if name not in ("alertname", "severity")}
     about = labels.get("check") or ", ".join(f"{name}={text}" for name, text in labels.items())
     told = [channel["channel"] for channel in alert["channels"] if channel["open"]]
@@ -119,6 +126,8 @@ def _alert(alert: Known, now: float) -> Iterator[str]:
     else:  # whoever acknowledges it needs the fingerprint
         yield from screen.table([row])
         yield from screen.wrapped(state)
+    if not with_words:
+        return
     blame = f" ({alert['verdict'].replace('_', ' ')})" if alert["verdict"] else ""
     for text in (alert["annotations"].get("summary", ""), alert["evidence"] and alert["evidence"] + blame):
         yield from screen.wrapped(text)

@@ -155,7 +155,7 @@ class Fault:
         try:
             fault: Self = TypeAdapter(cls).validate_python(value)
         except ValidationError as exc:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'fault'}: {e['msg']}" for e in exc.errors())
+            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'fault'}: {_words(e['msg'])}" for e in exc.errors())
             raise FaultError(f"got the fault {value!r}: {problems}") from exc
         return fault
 
@@ -169,6 +169,11 @@ class Fault:
             if value != _DEFAULTS[field.name]:
                 text += f",{field.name}={durations.show(value) if field.name == 'every' else value}"
         return text
+
+
+def _words(said: str) -> str:
+    """The library's words as ours."""
+    return said.removeprefix("Value error, ").replace("Input should be", "expected")
 
 
 _DEFAULTS: Final[dict[str, Any]] = dataclasses.asdict(Fault(FaultKind.SLOW))

@@ -1,10 +1,14 @@
 """The checks over the API."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from sidecar.api.checks import reason
 from sidecar.api.runs import FREE_GAP, PAID_GAP, PATIENCE
+from sidecar.checks.tcp import TcpCheck
+from sidecar.model.checks import OFFLINE, CheckState, ProbeResult
 
 PAID = {
     "type": "claude.messages",
@@ -53,6 +57,17 @@ async def test_a_check_that_is_down_with_its_evidence(world, api):
     assert check["schedule"].startswith("every 15s")
     assert any(name.startswith("probe_success{") and value == 0 for name, value in check["series"].items())
     assert check["costs"] is False
+
+
+def test_being_cut_off_is_said_once():
+    """The probe's own words say already whose network is away."""
+    check = TcpCheck(name="port", type="tcp", address="gateway:1")
+    last = ProbeResult(1.0, 0.1, message="this machine is offline, so nothing is known: no connection", reason=OFFLINE)
+
+    assert reason(check, CheckState(last=last, reason=OFFLINE)) == last.message
+    assert reason(check, CheckState(last=replace(last, message=""), reason=OFFLINE)) == (
+        "this machine's own network is away"
+    )
 
 
 async def test_an_unknown_check(world, api):

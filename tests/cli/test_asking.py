@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import click
 import pytest
 
 from sidecar.cli import screen
@@ -72,6 +73,36 @@ def test_status_is_as_wide_as_the_terminal(ask, monkeypatch):
     assert any(line.endswith("…") for line in shown)
     assert "  FIRING critical  TargetDown  bad" in shown
     assert any(re.fullmatch(r"    firing for \w+; told: hook \[\w{8}\]", line) for line in shown)
+
+
+def test_what_is_wrong_stands_above_what_is_well():
+    """Of many checks those that are down come first; of many alerts the first ten have all their words."""
+    checks = [{"name": name, "state": state, "since": None, "last": None, "reason": "r"} for name, state in STATES]
+    alerts = [alert(f"Alert{n}") for n in range(12)]
+    summary = {"at": "2026-05-01T09:40:00Z", "health": "critical", "checks": {}, "requests": [], "cost_dollars": []}
+    summary |= {"percentiles": [], "outbox": [], "window": "5m"}
+
+    shown = "\n".join(lines({"summary": summary, "checks": checks, "alerts": alerts}, "http://daemon"))
+
+    said = click.unstyle(shown).splitlines()
+    assert [line.split()[1] for line in said if line.endswith("  r")] == ["c", "d", "b", "a"]
+    assert sum("Alert" in line for line in said) == 12
+    assert sum(line == "    → look" for line in said) == 10
+
+
+STATES = [("a", "up"), ("b", "unknown"), ("c", "down"), ("d", "down")]
+
+
+def alert(name: str) -> dict[str, object]:
+    shown = {
+        "labels": {},
+        "state": "firing",
+        "severity": "info",
+        "rule": name,
+        "text": "firing",
+        "fingerprint": "f" * 16,
+    }
+    return shown | {"channels": [], "verdict": "", "evidence": "", "annotations": {}, "next_step": "look", "next": []}
 
 
 def percentiles(target: str) -> dict[str, object]:
