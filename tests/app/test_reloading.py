@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sidecar import config as configuration
-from sidecar.app.reloading import Reloader
-from sidecar.app.running import Origin, build, load
+from sidecar.app.reloading import Origin, Reloader
+from sidecar.app.running import build, load
 from sidecar.clock import SystemClock
 from sidecar.config import Config, Disk, kept
 from sidecar.model.errors import ConfigError

@@ -147,6 +147,7 @@ async def test_an_error_is_kept_as_evidence(wire):
 
     evidence = (await probe(check(), wire)).result.evidence
 
+    assert evidence is not None
     assert evidence.headers["request-id"] == "req_011"
     assert evidence.headers["anthropic-ratelimit-requests-remaining"] == "999"
     assert json.loads(evidence.body)["error"]["type"] == "overloaded_error"

@@ -224,7 +224,9 @@ def test_a_series_that_is_born_between_two_slices_is_seen(memory, monkeypatch):
     assert next(slices) is None
     memory.put(Labels(__name__="down", new="yes"), {0: 1.0})
 
-    [series] = list(slices)[-1].series
+    matrix = list(slices)[-1]
+    assert matrix is not None
+    [series] = matrix.series
     assert series.points == ((0, 1.0), (30_000, 2.0), (60_000, 2.0))
 
 

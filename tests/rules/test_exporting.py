@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sidecar.model.errors import ConfigError
 from sidecar.rules import exporting, importing, writing
-from sidecar.rules.compiled import Alerting, RuleSet
+from sidecar.rules.compiled import Alerting, CompiledRule, RuleSet
 from sidecar.rules.files import Source, load_rules
 from sidecar.rules.model import Override
 from sidecar.yamlfile import load
@@ -53,9 +53,14 @@ def back(text: str) -> RuleSet:
     return read(writing.dump(importing.imported(load(text, "rules.yml"))[0]))
 
 
+def _effective(rule: CompiledRule) -> CompiledRule:
+    changed: CompiledRule = replace(rule, spec=exporting.effective(rule))  # type: ignore[arg-type]  # each has its own
+    return changed
+
+
 def applied(found: RuleSet) -> RuleSet:
     """*found* with its vars filled in."""
-    groups = (replace(g, rules=tuple(replace(r, spec=exporting.effective(r)) for r in g.rules)) for g in found.groups)
+    groups = (replace(g, rules=tuple(_effective(r) for r in g.rules)) for g in found.groups)
     return RuleSet(tuple(groups))
 
 
