@@ -94,7 +94,7 @@ STATES = [("a", "up"), ("b", "unknown"), ("c", "down"), ("d", "down")]
 
 
 def alert(name: str) -> dict[str, object]:
-    shown = {
+    shown: dict[str, object] = {
         "labels": {},
         "state": "firing",
         "severity": "info",
