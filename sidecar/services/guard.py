@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from aiohttp.web_protocol import RequestPayloadError
 
 from sidecar.secrets import SecretError
 
@@ -28,6 +29,9 @@ def bounded(seconds: float) -> Middleware:
                 # Sent here and not by aiohttp, whose own sending waits forever for a client that does not read.
                 await response.prepare(request)
                 await response.write_eof()
+                if request.content.exception() is not None:
+                    # The rest cannot be read. aiohttp would try, and log a traceback, for whatever anybody sends.
+                    request.protocol.force_close()
                 return response
         except TimeoutError:
             if not limit.expired():
@@ -39,6 +43,15 @@ def bounded(seconds: float) -> Middleware:
             raise ConnectionResetError(f"the answer was not taken within {seconds:g} s") from None
 
     return middleware
+
+
+@web.middleware
+async def readable(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A body that cannot be read, because it breaks off or is not encoded as its header says, is a bad request."""
+    try:
+        return await handler(request)
+    except RequestPayloadError as exc:
+        raise web.HTTPBadRequest(text="the body ends too early, or is not in its Content-Encoding\n") from exc
 
 
 def token_required(token: Callable[[], str]) -> Middleware:

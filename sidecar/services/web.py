@@ -84,7 +84,8 @@ class Web:
         self._grace = grace  # seconds for answers under way at the end
         who = guard.own_names(hosts) if token is None and not self._listen.path else None
         key = guard.token_required(token) if token is not None else None
-        self._middlewares = [*around, *(ware for ware in (who, guard.same_origin(hosts), key) if ware is not None)]
+        guards = (who, guard.same_origin(hosts), key, guard.readable)
+        self._middlewares = [*around, *(ware for ware in guards if ware is not None)]
         self._managers: list[web.Server] = []
         self._refused = 0  # connections, since somebody asked
         self.addresses: Sequence[Address] = ()
