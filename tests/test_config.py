@@ -85,6 +85,19 @@ checks:
     ]
 
 
+def test_a_channel_with_a_mistake_is_there_all_the_same():
+    """A rule that names it has no mistake of its own, and nobody looks for one there."""
+    found = mistakes(
+        """
+channels: [{type: slack, name: oncall, webhook_url: {env: NO_SUCH_VARIABLE}}]
+rules: [{pack: availability, override: {ClaudeDown: {channels: [oncall]}}}]
+"""
+    )
+
+    assert len(found) == 1
+    assert "NO_SUCH_VARIABLE" in found[0]
+
+
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [

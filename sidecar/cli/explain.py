@@ -24,6 +24,7 @@ _ALERTS: Final = 5
 """How many alerts are explained at once; of more, the names."""
 _EXCEPTED = "(does not fire: the rest of the rule takes it out) "
 _ELEMENTS: Final = 10
+_SEEN_PAST: Final = 25
 _REMEMBERED: Final = 3600.0  # seconds for which the daemon surely keeps samples
 
 Known = Mapping[str, Any]
@@ -117,7 +118,9 @@ def look(client: Client, wanted: Wanted, at: float | None) -> dict[str, Any]:
     chosen = [one for one in dict.fromkeys(order) if wanted.fits(labels[one], one)]
     if not chosen and len(wanted.fingerprint) == 16:
         chosen = [wanted.fingerprint]
-    stories = [_story(client, one, at) for one in chosen[:_ALERTS]]
+    stories = [_story(client, one, at) for one in chosen[: _ALERTS if at is None else _SEEN_PAST]]
+    if at is not None:  # those that fired then come first
+        stories = sorted(stories, key=lambda story: not _fired(story["timeline"]))[:_ALERTS]
     names = {story["labels"].get("alertname", "") for story in stories} | {wanted.name}
     rules = _rules(client, [name for name in names if name])
     if not stories and not rules:
@@ -140,6 +143,12 @@ def _story(client: Client, fingerprint: str, at: float | None) -> dict[str, Any]
         story["timeline"] = [line for line in story["timeline"] if (screen.moment(line["at"]) or 0.0) <= at]
         story["next"] = []
     return story
+
+
+def _fired(timeline: Sequence[Known]) -> bool:
+    """Whether an alert with that story fires, or is about to, at its end."""
+    states = [line["detail"] for line in timeline if line["event"] == "state"]
+    return bool(states) and not states[-1].startswith("ended")
 
 
 def _rules(client: Client, names: Sequence[str]) -> list[Known]:

@@ -104,7 +104,7 @@ class _Reader:
         channels = dict(self._plugins("channels", "sidecar.channels", Channel, raw))
         self._check_labels(checks, settings)
         self._check_dependencies(checks, raw.get("checks"))
-        rules = self._rules(raw.get("rules"), {channel.name for channel in channels.values()})
+        rules = self._rules(raw.get("rules"), _names(raw.get("channels")))
         if self._mistakes or settings is None:
             others = [mistake for mistake in self._mistakes if mistake.key not in told]
             raise ConfigError(*told.values(), *others)
@@ -197,9 +197,8 @@ class _Reader:
                 self._mistakes += mistakes_of(exc, self._document, path, found, self._elsewhere)
 
     def _check_dependencies(self, checks: Mapping[str, Check], items: Any) -> None:
-        """What a check depends on is there, also when it has mistakes of its own, and is not itself."""
-        names = [item.get("name") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-        for path, message in dependencies(checks, names):
+        """What a check depends on is there and is not itself."""
+        for path, message in dependencies(checks, _names(items)):
             self._wrong(path, message)
 
     def _check_labels(self, checks: Mapping[str, Check], settings: Settings | None) -> None:
@@ -268,6 +267,12 @@ class _Reader:
             raise ValueError(f"{path} {problem}") from None
         except OSError as exc:
             raise ValueError(f"{path} cannot be read: {exc.strerror}; expected a rule file") from exc
+
+
+def _names(items: Any) -> list[str]:
+    """The names in a list, also of what has mistakes of its own: it is there."""
+    found = [item.get("name") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return [name for name in found if isinstance(name, str)]
 
 
 def _connected(item: N, network: Network) -> N:

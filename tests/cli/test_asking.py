@@ -8,6 +8,7 @@ import click
 import pytest
 
 from sidecar.cli import screen
+from sidecar.cli.explain import Wanted, look
 from sidecar.cli.status import lines
 from tests.cli.living import living
 
@@ -259,6 +260,34 @@ def test_explain_the_past(ask):
     assert "nothing yet" in said.out
     assert "not known any more" in ask("explain", "TargetDown", "--at", "3h").out
     assert "no data: no series has a value then" in said.out
+
+
+class Remembering:
+    """A daemon that remembers alerts by fingerprint, with the last state of each."""
+
+    def __init__(self, states):
+        self.states = states
+
+    def data(self, path, _parameters=None):
+        if path == "/api/v1/history":
+            return [{"fingerprint": name, "labels": {"alertname": "X"}} for name in self.states]
+        if path == "/api/v1/alerts":
+            return {"alerts": []}
+        if path == "/api/v1/rules":
+            return {"groups": []}
+        name = path.split("/")[-2]
+        line = {"at": "2026-05-01T09:40:00Z", "event": "state", "detail": self.states[name]}
+        return {"fingerprint": name, "labels": {"alertname": "X"}, "timeline": [line], "next": [], "alert": None}
+
+
+def test_what_fired_then_comes_first():
+    """Of many alerts, whoever asks for the past sees those that fired at that time."""
+    daemon = Remembering({f"over{n}": "ended: recovered" for n in range(6)} | {"fired": "firing"})
+
+    found = look(daemon, Wanted("X"), 1777628460.0)
+
+    assert [story["fingerprint"] for story in found["alerts"]] == ["fired", "over0", "over1", "over2", "over3"]
+    assert found["more"] == 2
 
 
 def test_explain_what_nobody_knows(ask):
