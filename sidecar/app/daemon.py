@@ -158,6 +158,8 @@ class App:
         self._telemetry = Telemetry(settings, clock, outbound, live=self.live, pod=self._pod, dry=dry)
         self._web: Web | None = None  # while it listens
         self._process = ProcessReader()
+        # Read once: it is a file, and there may be none left to open when we have to tell so.
+        self._build = Labels(version=version("claude-sidecar"), python=platform.python_version())
         self._names: dict[str, frozenset[str]] = {}  # of each check's series, for the groups that read them
         self._began_deciding = False
         for check in config.checks:
@@ -381,7 +383,7 @@ class App:
         return {rule.name for rule in self.config.rules.rules if isinstance(rule, Recording)}
 
     def _facts(self) -> Iterator[Update]:
-        yield Update(BUILD_INFO, 1.0, Labels(version=version("claude-sidecar"), python=platform.python_version()))
+        yield Update(BUILD_INFO, 1.0, self._build)
         yield from self.reloader.facts()
         yield Update(DATABASE_WRITABLE, float(self.database.writable))
         counts = Counter((alert.name, alert.severity, alert.state.value) for alert in self.book.alerts())
