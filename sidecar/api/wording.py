@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sidecar.alerts.decide import ACKED, COOLDOWN, NOT_FIRING, TOLD
+from sidecar.alerts.facts import Mute
 from sidecar.alerts.record import Key, Record
 from sidecar.alerts.timeline import Entry, Event
 from sidecar.model.alerts import Alert, AlertState, EndReason
@@ -20,6 +22,13 @@ _PUTS = {
     "reminder": "reminded",
     "resolve": "told the end to",
     "closed": "told, late and at once, the beginning and the end to",
+}
+_MUTED: Final = "muted: "
+_MUTES: Final[Mapping[str, str]] = {
+    Mute.SILENCE: "it is silenced",
+    Mute.STARTING: "the daemon has just started and cannot judge it yet",
+    Mute.OFFLINE: "the daemon is cut off itself",
+    Mute.STORM: "it waits to be told together with others",
 }
 
 
@@ -86,9 +95,14 @@ def _held(text: str) -> str:
         TOLD: "was told",
         NOT_FIRING: "nothing to tell",
     }
-    if text.startswith("muted: "):
-        return f"not told, because it is muted by {text.removeprefix('muted: ')}"
+    if text.startswith(_MUTED):
+        return f"not told, because {_muted(text)}"
     return known.get(text, f"not told: {text}" if text else "nothing to tell")
+
+
+def _muted(text: str) -> str:
+    kinds = text.removeprefix(_MUTED).split(", ")
+    return " and ".join(_MUTES.get(kind, f"it is muted by {kind}") for kind in kinds)
 
 
 def state(alert: Alert, now: float) -> str:
@@ -121,8 +135,9 @@ def _due(record: Record, at: float | None, alert: Alert | None) -> Due | None:
         return Due(at, "the end is to be told", record.channel)
     if not firing:
         return None  # what is due is that the record is forgotten
-    if record.reason.startswith("muted: "):
-        return Due(at, f"{record.reason}; decided again", record.channel)
+    if record.reason.startswith(_MUTED):
+        then = "" if at is None else "; decided again"
+        return Due(at, f"nothing, because {_muted(record.reason)}{then}", record.channel)
     if record.reason == COOLDOWN:
         return Due(at, "told again, when the cooldown has passed", record.channel)
     if record.reason == ACKED:
