@@ -1,11 +1,13 @@
 """The HTTP server: everything on one listener, what is public on another."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
+import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
@@ -15,6 +17,10 @@ from sidecar.model.samples import Update
 from sidecar.services import addresses, guard
 from sidecar.services.addresses import Address, ListenError
 
+log = structlog.get_logger(__name__)
+
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_REMINDER: Final = 60.0  # seconds
 PUBLIC: Final = frozenset({"/metrics", "/health", "/health/live", "/health/ready"})
 """What the public listener serves, to GET and HEAD."""
 
@@ -87,6 +93,7 @@ class Web:
         guards = (who, guard.same_origin(hosts), key, guard.readable)
         self._middlewares = [*around, *(ware for ware in guards if ware is not None)]
         self._managers: list[web.Server] = []
+        self._remind = 0.0  # when it is said next that nobody can be accepted
         self._refused = 0  # connections, since somebody asked
         self.addresses: Sequence[Address] = ()
         """Where it really listens, `listen` first; empty until bound."""
@@ -106,13 +113,27 @@ class Web:
         if self._token is not None:
             self._token()
         async with AsyncExitStack() as stack:
+            loop = asyncio.get_running_loop()
+            stack.callback(loop.set_exception_handler, loop.get_exception_handler())
+            loop.set_exception_handler(self._told)
             found = await self._serve(stack, self._listen, self._application())
             if self._public is not None:
                 found = found + await self._serve(stack, self._public, self._public_application())
             self.addresses = found
             self.bound.set()
             stack.callback(self.bound.clear)  # the first thing undone
-            await asyncio.get_running_loop().create_future()  # until cancelled
+            await loop.create_future()  # until cancelled
+
+    def _told(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What asyncio has to say; that no connection can be accepted, it would say hundreds of times a second."""
+        exc = context.get("exception")
+        if not (isinstance(exc, OSError) and exc.errno in _EXHAUSTED and "accept" in context.get("message", "")):
+            loop.default_exception_handler(context)
+        elif loop.time() >= self._remind:
+            self._remind = loop.time() + _REMINDER
+            log.error(
+                "web.cannot_accept", error=_why(exc), step="raise the limit of open files, or find who holds them"
+            )
 
     def _application(self) -> web.Application:
         return self._app(self._routes, self._middlewares)
