@@ -14,6 +14,8 @@ import pytest
 import structlog
 from aiohttp import web
 
+from sidecar import config as configuration
+from sidecar.model.errors import ConfigError
 from sidecar.secrets import redact
 from sidecar.telemetry import logs
 from tests.canaries import CANARIES, Echo, found
@@ -131,3 +133,57 @@ async def test_what_a_peer_repeats_is_shown_nowhere(world: World, logged, tmp_pa
     leaks = {place: leak for place, text in shown.items() if (leak := found(text))}
 
     assert not leaks
+
+
+PLACED = "q7Zk-canary-2m9x"
+HOOK = f"https://hooks.example.com/services/T0/B0/{PLACED}"
+URL = f"http://user:{PLACED}@host/"
+
+
+def check(**settings: Any) -> str:
+    return json.dumps({"checks": [{"type": "http", "name": "a", "url": "http://host/"} | settings]})
+
+
+def channel(**settings: Any) -> str:
+    return json.dumps({"channels": [{"type": "webhook", "name": "a", "url": "http://host/"} | settings]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(check(url=URL), id="a password in a URL"),
+        pytest.param(check(url=f"http://user:{PLACED}@host:port/"), id="a password in what is no URL"),
+        pytest.param(check(headers=f"Authorization: Bearer {PLACED}"), id="headers as a text"),
+        pytest.param(check(headers=[f"Authorization: Bearer {PLACED}"]), id="headers as a list"),
+        pytest.param(check(headers={"Authorization": {"value": PLACED}}), id="a header of unknown kind"),
+        pytest.param(check(body={"password": PLACED}), id="a body that is no text"),
+        pytest.param(check(type="tcp", address=f"user:{PLACED}@host:80"), id="a password in an address"),
+        pytest.param(check(type="redis", url=f"redis://:{PLACED}@host:6379/0"), id="a password in Redis' address"),
+        pytest.param(check(type="postgres", dsn=f"postgres//u:{PLACED}@h/d"), id="a dsn that is none"),
+        pytest.param(check(type="command", command=f"curl -H 'X-Api-Key: {PLACED}' x"), id="a command for a shell"),
+        pytest.param(check(type="command", command=["x"], env=f"TOKEN={PLACED}"), id="an environment as a text"),
+        pytest.param(channel(type="slack", webhook=HOOK), id="a webhook under another name"),
+        pytest.param(channel(name=HOOK), id="a webhook as the name"),
+        pytest.param(channel(type=HOOK), id="a webhook as the type"),
+        pytest.param(json.dumps({"channels": [HOOK]}), id="a webhook as the channel"),
+        pytest.param(json.dumps({"channels": HOOK}), id="a webhook as the list"),
+        pytest.param(json.dumps({"http": {"token": [PLACED]}}), id="a token in a list"),
+        pytest.param(json.dumps({"otlp": {"endpoint": URL}}), id="a password in the collector's address"),
+        pytest.param(json.dumps({"network": {"proxy": f"socks5://u:{PLACED}@p:1"}}), id="a proxy we do not speak"),
+        pytest.param(json.dumps({"network": URL}), id="a proxy in the place of the group"),
+        pytest.param(json.dumps({"network": {"no_proxy": [URL]}}), id="a proxy among the exceptions"),
+        pytest.param(json.dumps({"rules": [{"file": HOOK}]}), id="a webhook as a rule file"),
+        pytest.param(f"http: {{token: *{PLACED}}}", id="a password that YAML takes for an alias"),
+        pytest.param(f"http: {{token: !{PLACED} x}}", id="a password that YAML takes for a tag"),
+        pytest.param(f'http:\n  token: "{PLACED}\n', id="a quote that is not closed"),
+        pytest.param(f"http:\n  token: Bearer: {PLACED}: x\n", id="colons"),
+        pytest.param(f'http:\n  token: "{PLACED}\\q"\n', id="an escape that is none"),
+    ],
+)
+def test_a_mistake_does_not_repeat_what_may_be_secret(text):
+    """A secret in the wrong place of a file is a mistake, whose message does not show it."""
+    with pytest.raises(ConfigError) as failure:
+        configuration.parse(text, "sidecar.yml")
+
+    assert PLACED not in str(failure.value)
+    assert str(failure.value).startswith("sidecar.yml:")
