@@ -131,7 +131,14 @@ def test_an_empty_file_is_nothing():
         pytest.param("a: \ud800\n", ["a.yml:1: got the control character '\\ud800'"], id="half a character"),
         pytest.param("[" * 2000, [f"is nested deeper than {MAX_DEPTH} levels"], id="endless nesting"),
         pytest.param("a: " + "x" * MAX_BYTES, ["a.yml: has 1,048,579 bytes"], id="an endless file"),
-        pytest.param("\t- a\n", ["a.yml:1: is not YAML: found character that cannot start any token"], id="a tab"),
+        pytest.param(
+            "a:\n\t- a\n",
+            ["a.yml:2: is not YAML: found a tab, expected spaces: YAML is not indented with tabs"],
+            id="a tab",
+        ),
+        pytest.param(
+            "@a\n", ["a.yml:1: is not YAML: found character that cannot start any token"], id="a reserved mark"
+        ),
     ],
 )
 def test_mistakes_name_their_place(text, expected):

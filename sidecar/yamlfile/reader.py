@@ -107,6 +107,8 @@ class _Reader:
             mark = exc.problem_mark or exc.context_mark
             line = mark.line + 1 if mark is not None else 0
             problem = f"{exc.problem} ({exc.context})" if exc.context else exc.problem
+            if "\t" in "".join(text.splitlines()[line - 1 : line]) and "cannot start any token" in str(problem):
+                problem = "found a tab, expected spaces: YAML is not indented with tabs"
             self.mistakes.append(Mistake(self.file, line, "", f"is not YAML: {problem}"))
         except yaml.YAMLError as exc:
             self.mistakes.append(Mistake(self.file, 0, "", f"is not YAML: {exc}"))
