@@ -146,7 +146,8 @@ def reason(check: Check, state: CheckState) -> str:
         said = f": {last.message}" if last is not None and last.message else ""
         return f"{_REASONS.get(why, why)}{said}" if why else "too few probes agree"
     if state.status is CheckStatus.DOWN and state.last_failure is not None:
-        row = f"{state.failures} failures in a row" if state.failures else "the last probes succeeded, but too few"
+        row = f"{state.failures} failure{'s' if state.failures > 1 else ''} in a row"
+        row = row if state.failures else "the last probes succeeded, but too few"
         return f"{row}: {words(state.last_failure)}"
     if last is not None and not last.ok:
         return f"up, but {state.failures} of {check.failure_threshold} failures: {words(last)}"

@@ -8,7 +8,7 @@ import pytest
 from sidecar.api.checks import reason
 from sidecar.api.runs import FREE_GAP, PAID_GAP, PATIENCE
 from sidecar.checks.tcp import TcpCheck
-from sidecar.model.checks import OFFLINE, CheckState, ProbeResult
+from sidecar.model.checks import OFFLINE, CheckState, CheckStatus, ProbeResult
 
 PAID = {
     "type": "claude.messages",
@@ -68,6 +68,22 @@ def test_being_cut_off_is_said_once():
     assert reason(check, CheckState(last=replace(last, message=""), reason=OFFLINE)) == (
         "this machine's own network is away"
     )
+
+
+@pytest.mark.parametrize(
+    ("failures", "begins"),
+    [
+        pytest.param(1, "1 failure in a row: missed: no call", id="one"),
+        pytest.param(2, "2 failures in a row: missed: no call", id="two"),
+        pytest.param(0, "the last probes succeeded, but too few: missed: no call", id="none lately"),
+    ],
+)
+def test_why_a_check_is_down(failures, begins):
+    """How many failures there were, and what the last of them said."""
+    check = TcpCheck(name="port", type="tcp", address="gateway:1")
+    last = ProbeResult(1.0, 0.1, "missed", "no call")
+
+    assert reason(check, CheckState(CheckStatus.DOWN, failures=failures, last=last, last_failure=last)) == begins
 
 
 async def test_an_unknown_check(world, api):
