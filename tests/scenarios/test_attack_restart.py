@@ -67,19 +67,19 @@ async def test_a_restart_while_everything_hangs_is_no_recovery(world: HardWorld)
 
     def settings() -> dict[str, Any]:
         channel = {"type": "webhook", "name": "hook", "url": "http://hook/", "max_per_minute": 0}
-        return world.settings(checks=[check(f"c{n}") for n in range(120)], channels=[channel])
+        return world.settings(checks=[check(f"c{n}") for n in range(40)], channels=[channel])
 
     await world.start(settings())
     await asyncio.sleep(60.3)
     world.status = 0
     await asyncio.sleep(120)
-    assert len(world.heard) == 120
+    assert len(world.heard) == 40
 
     await world.kill()
     await world.start(settings())
     await asyncio.sleep(100)
 
-    assert len(world.heard) == 120
+    assert len(world.heard) == 40
 
 
 @pytest.mark.parametrize(

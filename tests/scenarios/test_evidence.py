@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.scenarios.world import World
+from tests.scenarios.world import HOURLY, World
 
 KEY = "sk-ant-scenario-0123456789abcdef"
 
@@ -27,7 +27,7 @@ class Gateway:
 
 def settings(world: World) -> dict[str, Any]:
     check = {"type": "http", "name": "gateway", "url": "http://careless/health", "headers": {"X-Key": KEY}}
-    return world.settings(checks=[check])
+    return world.settings(HOURLY, checks=[check])
 
 
 async def test_a_page_says_what_the_probe_saw(world: World):
@@ -37,7 +37,7 @@ async def test_a_page_says_what_the_probe_saw(world: World):
     await asyncio.sleep(100.3)
 
     gateway.status = 503
-    await asyncio.sleep(5 * 3600)
+    await asyncio.sleep(5400)
     gateway.status = 200
     await asyncio.sleep(60)
 

@@ -27,6 +27,10 @@ groups:
 """
 
 
+HOURLY = DOWN.replace("severity: critical", "severity: critical\n        repeat: 1h")
+"""Told again every hour instead of every four: hours of virtual time are seconds of ours."""
+
+
 @dataclass
 class Heard:
     """One message that a channel took."""
