@@ -33,12 +33,12 @@ contracts: $(STAMP)
 	$(BIN)/lint-imports --cache-dir .cache/imports
 
 pytest: $(STAMP)
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)  # some wait for other programs
 
 bench: $(STAMP) ## Speed, as ratios to peers in the same run
 	$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(STAMP) ## A hundred kills instead of five
+soak: $(STAMP) ## A hundred kills instead of three
 	SIDECAR_KILLS=$${SIDECAR_KILLS:-100} $(BIN)/pytest -n 0 --timeout 3600 tests/integration/test_kill.py
 
 docs: $(STAMP) ## Write docs/reference.md from the code

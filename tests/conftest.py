@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from sidecar.clock import Clock, SystemClock
+from sidecar.secrets import redaction
 from sidecar.testing import VirtualTimeLoop, Wire
 
 # A busy machine is not a bug: examples have no deadline, the test as a whole has pytest's.
@@ -17,6 +18,15 @@ settings.load_profile("sidecar")
 
 PATIENCE = 45.0
 """Real seconds for one test in virtual time; less than pytest-timeout's, whose exception a background task may eat."""
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test calls a secret is an ordinary word in the next; what its module's daemon holds stays one."""
+    own = redaction.Registry()
+    for value in redaction._registry.all():
+        own.hold(value)
+    monkeypatch.setattr(redaction, "_registry", own)
 
 
 @pytest.fixture

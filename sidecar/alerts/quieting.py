@@ -13,6 +13,8 @@ from sidecar.model.matchers import Matcher
 KEPT: Final = 5 * 86400.0
 """Seconds for which a silence is shown after its end, as Alertmanager keeps them."""
 _REMEMBERED: Final = 2000  # alerts
+_SAME: Final = 2.0
+"""Seconds within which two beginnings are the same one: a clock is compared with the wall once in a turn."""
 _SILENCED: Final = frozenset({Mute.SILENCE})
 
 
@@ -57,10 +59,17 @@ class Ack:
     at: float  # seconds since the epoch
     by: str
     comment: str = ""
+    since: tuple[float, ...] = ()  # when the alert began to fire; more than one time after a step of the clock
 
     def covers(self, alert: Alert) -> bool:
-        """Whether it is about *alert* as it fires now, and not about an earlier time that it did."""
-        return alert.firing and self.at >= (alert.active_at if alert.fired_at is None else alert.fired_at)
+        """Whether it is about *alert* as it fires now, and not about another time that it did."""
+        began = began_at(alert)
+        return alert.firing and any(abs(began - since) < _SAME for since in self.since)
+
+
+def began_at(alert: Alert) -> float:
+    """When *alert* began to fire."""
+    return alert.active_at if alert.fired_at is None else alert.fired_at
 
 
 class Quieting:
@@ -128,7 +137,13 @@ class Quieting:
 
     def step(self, seconds: float) -> None:
         """The clock was set back by *seconds*, a negative number: what was acknowledged stays so."""
-        self._acks = {key: replace(ack, at=ack.at + seconds) for key, ack in self._acks.items()}
+        # Alerts move with the next turn: until then they began when they did before.
+        self._acks = {
+            key: replace(
+                ack, at=ack.at + seconds, since=(*ack.since[-1:], *(since + seconds for since in ack.since[-1:]))
+            )
+            for key, ack in self._acks.items()
+        }
 
     def outdated(self, alerts: Mapping[str, Alert], now: float) -> tuple[list[str], list[str]]:
         """Ids of silences and fingerprints of acknowledgements that say nothing any more."""

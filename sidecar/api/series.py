@@ -79,7 +79,7 @@ def routes(querier: Callable[[], Querier], live: Callable[[], Live]) -> list[web
         families = (family for family, _ in live() if asked.metric in ("", family.name))
         return {
             family.name: [Metadata(type=_TYPES.get(family.kind, family.kind.value), help=family.help)]
-            for family in islice(families, asked.limit or None)
+            for family in islice(families, min(asked.limit, MOST) or MOST)
         }
 
     return [

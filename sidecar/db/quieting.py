@@ -30,7 +30,7 @@ def put_silence(connection: sqlite3.Connection, silence: Silence, entries: Itera
 
 def put_ack(connection: sqlite3.Connection, ack: Ack, entries: Iterable[Entry] = ()) -> None:
     """Remember *ack*."""
-    body = {"at": ack.at, "by": ack.by, "comment": ack.comment}
+    body = {"at": ack.at, "by": ack.by, "comment": ack.comment, "since": list(ack.since)}
     row = (ack.fingerprint, json.dumps(body))
     connection.execute("INSERT OR REPLACE INTO acks (fingerprint, body) VALUES (?, ?)", row)
     history.add(connection, entries)
@@ -64,7 +64,8 @@ def load(connection: sqlite3.Connection) -> tuple[tuple[Silence, ...], tuple[Ack
     for fingerprint, body in connection.execute("SELECT fingerprint, body FROM acks ORDER BY fingerprint"):
         try:
             found = json.loads(body)
-            acks.append(Ack(fingerprint, float(found["at"]), str(found["by"]), str(found["comment"])))
+            since = tuple(float(at) for at in found["since"])
+            acks.append(Ack(fingerprint, float(found["at"]), str(found["by"]), str(found["comment"]), since))
         except (ValueError, TypeError, KeyError) as exc:
             _log.error("ack.unreadable", fingerprint=fingerprint, error=type(exc).__name__)
     return tuple(silences), tuple(acks)

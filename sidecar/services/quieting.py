@@ -7,7 +7,7 @@ from uuid import uuid4
 import structlog
 
 from sidecar.alerts.book import AlertBook
-from sidecar.alerts.quieting import Ack, Quieting, Silence, SilenceState
+from sidecar.alerts.quieting import Ack, Quieting, Silence, SilenceState, began_at
 from sidecar.alerts.timeline import Entry, Event
 from sidecar.clock import Clock
 from sidecar.db import Database, quieting
@@ -77,7 +77,7 @@ class Quieter:
     async def acknowledge(self, fingerprint: str, by: str, comment: str) -> Ack:
         """Somebody has seen the alert and works on it; raises NotQuieted unless it fires."""
         alert = self._firing(fingerprint)
-        ack = Ack(alert.fingerprint, self._clock.time(), _text(by), _text(comment))
+        ack = Ack(alert.fingerprint, self._clock.time(), _text(by), _text(comment), (began_at(alert),))
         said = f"acknowledged by {ack.by}" + (f": {ack.comment}" if ack.comment else "")
         await self._database.run(quieting.put_ack, ack, [self._entry(alert.fingerprint, said)])
         self.state.acknowledge(ack)

@@ -8,6 +8,7 @@ import pytest
 from sidecar import plugins
 from sidecar.checks import Check
 from sidecar.claude.errors import ErrorType
+from sidecar.secrets import remember
 from tests.checks.peers import ENDLESS, RESET, SILENT, look, peer
 from tests.checks.script import Probed
 from tests.integration.harness import free_port
@@ -65,6 +66,7 @@ def name(request) -> str:
 
 async def test_whatever_the_peer_says_it_is_a_failed_probe(name):
     """Bytes that make no sense fail the probe in one of our words, in a sentence without secrets; nothing else."""
+    remember(SECRET)  # of another check, where this type has none
 
     async def ask(said: bytes) -> Probed:
         async with peer(said) as server:

@@ -87,7 +87,7 @@ def drive(description: dict[str, Any], url: str) -> None:
         operation = result.ok()
 
         @settings(
-            max_examples=6,
+            max_examples=3,
             derandomize=True,
             database=None,
             phases=[Phase.explicit, Phase.generate],

@@ -19,7 +19,7 @@ from sidecar.alerts.timeline import Entry, Event
 from sidecar.db import history, outbox, records
 from tests.integration.harness import Daemon, Heard, Receiver, Target, serve, until
 
-KILLS = int(os.environ.get("SIDECAR_KILLS", "5"))
+KILLS = int(os.environ.get("SIDECAR_KILLS", "3"))
 CHECKS = ("left", "right")
 SPOKEN = ("alert.opened", "alert.reminded", "alert.resolved", "alert.closed")
 

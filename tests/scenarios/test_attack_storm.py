@@ -16,7 +16,7 @@ from sidecar.model.matchers import Matcher
 from sidecar.store import Series, Store
 from sidecar.testing import Wire
 from tests.scenarios.attacks import HardWorld, check, step_wall
-from tests.scenarios.world import DOWN
+from tests.scenarios.world import DOWN, HOURLY
 
 SLOW = """
   - name: slow
@@ -116,13 +116,13 @@ async def test_a_channel_that_returns_hears_what_it_is_owed(world: HardWorld):
 @pytest.mark.parametrize("seconds", [-4 * 3600, -300, 300, 3 * 3600])
 async def test_reminders_and_steps(world: HardWorld, seconds: int):
     """A reminder comes after `repeat` of the time that passed, or at once when the machine slept longer."""
-    await world.start()
+    await world.start(world.settings(HOURLY))
     await asyncio.sleep(60.3)
     world.status = 503
-    await asyncio.sleep(3600)
+    await asyncio.sleep(900)
     step_wall(seconds)
     await asyncio.sleep(60)
-    late = 3 * 3600 - max(0, seconds)
+    late = 2700 - max(0, seconds)
     assert world.story() == ["opening"] + ["reminder"] * (late <= 0)
     await asyncio.sleep(max(0, late - 180))
     assert world.story() == ["opening"] + ["reminder"] * (late <= 0)

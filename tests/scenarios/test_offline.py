@@ -80,7 +80,7 @@ async def test_what_fires_is_kept_while_we_are_cut_off(world: World, *, well: bo
 
         cable.cut = True
         world.wire.refuse("gateway")
-        await asyncio.sleep(3600)
+        await asyncio.sleep(1500)
         assert [(heard.kind, heard.alerts) for heard in world.heard[1:]] == [("opening", ["Blind"])]
 
         cable.cut = False
@@ -113,7 +113,7 @@ async def test_what_is_missing_because_we_are_cut_off_pages_nobody(world: World)
         await asyncio.sleep(120)
         cable.cut = True
         world.wire.refuse("gateway")
-        await asyncio.sleep(3600)
+        await asyncio.sleep(1500)
         cable.cut = False
         world.connect()
         await asyncio.sleep(300)
@@ -134,7 +134,7 @@ async def test_what_is_said_of_all_checks_is_kept_while_we_are_cut_off(world: Wo
 
         cable.cut = True
         world.wire.refuse("gateway")
-        await asyncio.sleep(3600)
+        await asyncio.sleep(1500)
         assert world.story()[before:] == []
 
         cable.cut = False

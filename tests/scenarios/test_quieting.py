@@ -36,11 +36,11 @@ async def test_told_silenced_recovered(world: World) -> None:
     """Whoever was told that it fires is told that it is over, whatever was silenced meanwhile; and only once."""
     await outage(world)
     await silence(world, 3600)
-    await asyncio.sleep(1800)
+    await asyncio.sleep(900)
     assert world.story() == ["opening"]
 
     world.status = 200
-    await asyncio.sleep(3600)
+    await asyncio.sleep(900)
 
     assert world.story() == ["opening", "resolve"]
 
@@ -51,9 +51,9 @@ async def test_an_outage_that_nobody_wanted_to_hear_of_leaves_no_message(world: 
     await asyncio.sleep(60)
     await silence(world, 3600)
     world.status = 503
-    await asyncio.sleep(1800)
+    await asyncio.sleep(900)
     world.status = 200
-    await asyncio.sleep(3600)
+    await asyncio.sleep(3000)
 
     assert world.story() == []
 
