@@ -3,11 +3,13 @@
 import json
 import re
 from dataclasses import replace
+from typing import Any, cast
 
 import click
 import pytest
 
 from sidecar.cli import screen
+from sidecar.cli.client import Client
 from sidecar.cli.explain import Wanted, look
 from sidecar.cli.status import lines
 from tests.cli.living import living
@@ -265,10 +267,10 @@ def test_explain_the_past(ask):
 class Remembering:
     """A daemon that remembers alerts by fingerprint, with the last state of each."""
 
-    def __init__(self, states):
+    def __init__(self, states: dict[str, str]) -> None:
         self.states = states
 
-    def data(self, path, _parameters=None):
+    def data(self, path: str, _parameters: object = None) -> Any:
         if path == "/api/v1/history":
             return [{"fingerprint": name, "labels": {"alertname": "X"}} for name in self.states]
         if path == "/api/v1/alerts":
@@ -284,7 +286,7 @@ def test_what_fired_then_comes_first():
     """Of many alerts, whoever asks for the past sees those that fired at that time."""
     daemon = Remembering({f"over{n}": "ended: recovered" for n in range(6)} | {"fired": "firing"})
 
-    found = look(daemon, Wanted("X"), 1777628460.0)
+    found = look(cast(Client, daemon), Wanted("X"), 1777628460.0)
 
     assert [story["fingerprint"] for story in found["alerts"]] == ["fired", "over0", "over1", "over2", "over3"]
     assert found["more"] == 2
