@@ -125,11 +125,14 @@ async def test_no_secret_in_what_it_said():
 
 
 async def gone(pid: int) -> bool:
-    for _ in range(100):
+    """Whether a process has ended; one that is a child of ours is given the time to be noticed by its watcher."""
+    for patience in range(100):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            if state != "Z" or patience < 25:
                 await asyncio.sleep(0.02)
                 continue
+        await asyncio.sleep(0.02)
         return True
     return False
 
