@@ -1,6 +1,6 @@
 """What people said about alerts: silences and acknowledgements."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -15,6 +15,8 @@ KEPT: Final = 5 * 86400.0
 _REMEMBERED: Final = 2000  # alerts
 _SAME: Final = 2.0
 """Seconds within which two beginnings are the same one: a clock is compared with the wall once in a turn."""
+_STEPS: Final = 4
+"""Of how many beginnings an acknowledgement knows, the last ones."""
 _SILENCED: Final = frozenset({Mute.SILENCE})
 
 
@@ -66,6 +68,11 @@ class Ack:
         began = began_at(alert)
         return alert.firing and any(abs(began - since) < _SAME for since in self.since)
 
+    def moved(self, seconds: float) -> "Ack":
+        """The same after a step of the clock; its alert moves with a later turn, and began when it did until then."""
+        later = (last + seconds for last in self.since[-1:])
+        return replace(self, at=self.at + seconds, since=(*self.since, *later)[-_STEPS:])
+
 
 def began_at(alert: Alert) -> float:
     """When *alert* began to fire."""
@@ -111,12 +118,6 @@ class Quieting:
         """Forget the acknowledgement of that alert."""
         self._acks.pop(fingerprint, None)
 
-    def silencing(self, labels: Mapping[str, str], now: float) -> Iterator[Silence]:
-        """The silences that hold for an alert with *labels* at *now*."""
-        for silence in self._silences.values():
-            if silence.state(now) is SilenceState.ACTIVE and silence.matches(labels):
-                yield silence
-
     def mutes(self, alert: Alert, _channel: str, now: float) -> Mutes:
         """A `MutesOf`: asked anew when the first of the silences ends."""
         if alert.labels not in self._fitting:
@@ -131,19 +132,9 @@ class Quieting:
         ack = self._acks.get(alert.fingerprint)
         return ack is not None and ack.covers(alert)
 
-    def due(self, now: float) -> float | None:
-        """When a silence begins next."""
-        return min((one.starts_at for one in self._silences.values() if one.starts_at > now), default=None)
-
     def step(self, seconds: float) -> None:
         """The clock was set back by *seconds*, a negative number: what was acknowledged stays so."""
-        # Alerts move with the next turn: until then they began when they did before.
-        self._acks = {
-            key: replace(
-                ack, at=ack.at + seconds, since=(*ack.since[-1:], *(since + seconds for since in ack.since[-1:]))
-            )
-            for key, ack in self._acks.items()
-        }
+        self._acks = {key: ack.moved(seconds) for key, ack in self._acks.items()}
 
     def outdated(self, alerts: Mapping[str, Alert], now: float) -> tuple[list[str], list[str]]:
         """Ids of silences and fingerprints of acknowledgements that say nothing any more."""

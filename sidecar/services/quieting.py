@@ -1,6 +1,6 @@
 """Takes in what people say about alerts, and has it looked at."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final
 from uuid import uuid4
 
@@ -157,11 +157,6 @@ class Quieter:
 
     def _entry(self, fingerprint: str, text: str) -> Entry:
         return Entry(self._clock.time(), fingerprint, Event.STATE, text)
-
-
-def silenced_by(state: Quieting, labels: Mapping[str, str], now: float) -> list[str]:
-    """The ids of the silences that hold for an alert with *labels*."""
-    return sorted(silence.id for silence in state.silencing(labels, now))
 
 
 def _text(text: str) -> str:

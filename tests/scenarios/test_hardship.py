@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from sidecar.model.matchers import Matcher, MatchOp
 from sidecar.testing import VirtualTimeLoop
-from tests.scenarios.world import World
+from tests.scenarios.world import HOURLY, World
 
 
 async def test_a_dead_channel_hears_each_thing_once_when_it_is_back(world: World):
@@ -101,3 +102,30 @@ async def test_alerting_goes_on_when_the_disk_is_full(world: World):
     await asyncio.sleep(60)
 
     assert [kind for kind in world.story() if kind in ("opening", "resolve")] == ["opening", "resolve"]
+
+
+async def test_a_full_disk_stops_neither_a_reload_nor_what_people_say(world: World):
+    """What is new is taken up, an acknowledgement and a silence count, and the end is told, although none is saved."""
+    app = await world.start(world.settings(HOURLY))
+    await asyncio.sleep(30.3)
+    world.status = 503
+    await asyncio.sleep(60)
+    assert world.story() == ["opening"]
+
+    await app.database.run(lambda connection: connection.execute("PRAGMA max_page_count = 1"))
+    now = app.clock.time()
+    for _ in range(20):  # more than there is room for
+        others = (Matcher("alertname", MatchOp.EQ, "Other"),)
+        await app.quieter.silence(others, now, now + 60, "anna", "moving house " * 70)
+    assert not app.database.writable
+    (alert,) = app.book.alerts()
+    await app.quieter.acknowledge(alert.fingerprint, "anna", "")
+    await world.reload(world.settings(HOURLY, external_labels={"cluster": "eu"}))
+    await asyncio.sleep(3700)
+    assert world.story() == ["opening"]
+    world.status = 200
+    await asyncio.sleep(60)
+
+    assert world.story() == ["opening", "resolve"]
+    assert world.heard[-1].body["externalLabels"] == {"cluster": "eu"}
+    assert app.database.writable

@@ -85,3 +85,22 @@ async def test_the_end_of_a_silence_over_many_is_told_in_few(world: World) -> No
     names = [alert["labels"]["alertname"] for heard in world.heard for alert in heard.body["alerts"]]
     assert sorted(names) == sorted(f"Many{n}x{m}" for n in range(10) for m in range(50))
     assert len(world.heard) <= 20
+
+
+async def test_a_storm_that_a_channel_refuses_is_told_anew(world: World) -> None:
+    """Refused for good, no alert of a pack counts as told: no end is told of it, and it opens again a while later."""
+    rules = {"groups": [{"name": "g", "rules": [rule(0, m) for m in range(40)]}]}
+    settings = world.settings(checks=[{"type": "http", "name": "gateway", "url": "http://gateway/health"}])
+    (world.folder / "rules.yml").write_text(json.dumps(rules))
+    app = await world.start(settings)
+    await asyncio.sleep(61)
+    world.hook_status, world.status = 400, 503
+    await asyncio.sleep(120)
+    assert world.story() == []
+    assert not [record for record in app.book.records() if record.open]
+
+    world.hook_status = 200
+    await asyncio.sleep(1200)
+    names = [alert["labels"]["alertname"] for heard in world.heard for alert in heard.body["alerts"]]
+    assert {heard.kind for heard in world.heard} == {"opening"}
+    assert sorted(names) == sorted(f"Many0x{m}" for m in range(40))
