@@ -114,17 +114,8 @@ class App:
             offline=self.connectivity.suspect,
         )
         self.engine = Engine(config.rules, now, surroundings(config))
-        downtime = now - saved.saved_at if saved.saved_at is not None else 0.0
-        orphans = self.engine.restore(saved.alerts, max(0.0, downtime), now, self._gone)
-        set_back = downtime < -SLEW_LIMIT  # while nobody looked
-        if set_back:
-            self.engine.restart(now, downtime)
         self.book = AlertBook(saved.alerts, saved.records)
-        for channel, at in saved.put:
-            if at <= now:  # else the clock was set back, and nobody knows
-                self.book.allowance.put([channel], at)
-        self.book.update((*self.engine.alerts, *orphans), now)
-        self.book.update((), now, {alert.rule for alert in orphans})  # nobody else will ever let go of them
+        set_back = self._take_up(saved, now)
         groups = [group.name for group in config.rules.groups]
         self.start = Start(now, saved.saved_at, config.checks, groups, self.prober.states)
         self.delivery = Delivery(
@@ -140,8 +131,8 @@ class App:
         self.quieter = Quieter(Quieting(saved.silences, saved.acks), self.book, database, clock, self._wake)
         self.dispatcher = Dispatcher(database, self.book, self._circumstances(), self.start, self.delivery.wake)
         if set_back:
-            self.dispatcher.step(downtime)
-            self.quieter.step(downtime)
+            self.dispatcher.step(set_back)
+            self.quieter.step(set_back)
         self.evaluator = Evaluator(
             self.engine,
             self.store,
@@ -165,6 +156,20 @@ class App:
         for check in config.checks:
             self.store.begin(probing.source(check), now)
         database.rebuild = self._remember
+
+    def _take_up(self, saved: state.State, now: float) -> float:
+        """Go on with the alerts of the daemon before us; by how much the clock was set back meanwhile, or 0."""
+        downtime = now - saved.saved_at if saved.saved_at is not None else 0.0
+        orphans = self.engine.restore(saved.alerts, max(0.0, downtime), now, self._gone)
+        set_back = downtime if downtime < -SLEW_LIMIT else 0.0  # while nobody looked
+        if set_back:
+            self.engine.restart(now, set_back)
+        for channel, at in saved.put:
+            if at <= now:  # else the clock was set back, and nobody knows
+                self.book.allowance.put([channel], at)
+        self.book.update((*self.engine.alerts, *orphans), now)
+        self.book.update((), now, {alert.rule for alert in orphans})  # nobody else will ever let go of them
+        return set_back
 
     def _circumstances(self) -> Circumstances:
         policies = {

@@ -7,19 +7,12 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator
 
+from sidecar.model import addresses as model
+
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A host and a port, or the path of a Unix socket."""
-
-    host: str
-    port: int = 0
-    path: str = ""
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+class Address(model.Address):
+    """Where a check dials."""
 
     @classmethod
     def parse(cls, text: str, default: int = 0) -> Self:

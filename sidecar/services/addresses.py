@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from sidecar.model import addresses as model
 from sidecar.model.errors import SidecarError
 
 
@@ -15,17 +16,8 @@ class ListenError(SidecarError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A host and a port, or the path of a Unix socket."""
-
-    host: str = ""
-    port: int = 0
-    path: str = ""
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+class Address(model.Address):
+    """Where the daemon listens."""
 
     @property
     def private(self) -> bool:
