@@ -17,6 +17,12 @@ $(STAMP): requirements/test.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
+NODE := tests/node/node_modules/.package-lock.json
+
+# What only npm has; without npm, the tests that ask for it are skipped.
+$(NODE): tests/node/package-lock.json
+	@command -v npm >/dev/null || exit 0; npm ci --silent --no-audit --no-fund --prefix tests/node
+
 demo: $(STAMP) ## An incident of about a minute, with no key and no network
 	@$(BIN)/sidecar demo $(ARGS)
 
@@ -32,7 +38,7 @@ types: $(STAMP)
 contracts: $(STAMP)
 	$(BIN)/lint-imports --cache-dir .cache/imports
 
-pytest: $(STAMP)
+pytest: $(STAMP) $(NODE)
 	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)  # some wait for other programs
 
 bench: $(STAMP) ## Speed, as ratios to peers in the same run
