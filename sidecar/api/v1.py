@@ -87,20 +87,17 @@ class _History:
         return await self._daemon.database.run(names.known, name, limit)
 
 
-def description(routes: Iterable[web.RouteDef]) -> web.RouteDef:
-    """The route that describes *routes*, and itself."""
-    known: list[web.RouteDef] = []
+def description(routes: Callable[[], Iterable[web.RouteDef]]) -> web.RouteDef:
+    """The route that describes everything that is served, which *routes* knows."""
     text: list[bytes] = []
 
     async def openapi(_: web.Request) -> web.Response:
         if not text:
             from sidecar.api.openapi import document
 
-            text.append(written(document(known, version("claude-sidecar")), dict[str, Any]))
+            text.append(written(document(list(routes()), version("claude-sidecar")), dict[str, Any]))
         return web.Response(body=text[0], content_type="application/json")
 
-    route = described(
+    return described(
         web.get(PATH, openapi), Operation("This description, OpenAPI 3.1.", dict[str, Any], enveloped=False)
     )
-    known += [*routes, route]
-    return route

@@ -18,16 +18,16 @@ from sidecar.alerts.book import AlertBook
 from sidecar.alerts.facts import NOT_MUTED, Circumstances, Mute, Mutes, Policy
 from sidecar.alerts.quieting import Quieting
 from sidecar.alerts.record import Record
-from sidecar.api import events, health, heartbeats, metrics, reloading, v1
+from sidecar.api import health
 from sidecar.api.evaluations import Evaluations
 from sidecar.api.exposition import Live
 from sidecar.api.turns import Turns
+from sidecar.app import serving
 from sidecar.app.knowing import blind, gone, joined, names, relabelled, sources_of, surroundings
 from sidecar.app.listening import listening
 from sidecar.app.reloading import Origin, Reloader
 from sidecar.app.sending import Sending, unsent
 from sidecar.app.telemetry import Telemetry
-from sidecar.app.view import View
 from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
 from sidecar.db import Database, alerts, meta, quieting, records, state
@@ -230,23 +230,9 @@ class App:
             self.turns.stopping()
             log.info("daemon.stopping")
 
-    def routes(self, bound: Callable[[], bool]) -> list[web.RouteDef]:
+    def routes(self, bound: Callable[[], bool]) -> list[web.AbstractRouteDef]:
         """Everything that is served; *bound* says whether the listeners are."""
-        ready, alive = (lambda: self.turns.ready(listening=bound())), self.turns.alive
-        routes = [
-            *metrics.routes(self.live, lambda: self.config.settings.external_labels),
-            *health.routes(
-                self.health,
-                ready,
-                alive,
-                lambda: self.reloader.status,
-            ),
-            *reloading.routes(self.reloader.reload),
-            *heartbeats.routes(self.heartbeats),
-            *events.routes(self.events),
-            *v1.routes(View(self), ready, alive),
-        ]
-        return [*routes, v1.description(routes)]
+        return serving.routes(self, lambda: self.turns.ready(listening=bound()), self.turns.alive)
 
     # Another configuration.
 

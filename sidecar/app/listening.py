@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def listening(
-    settings: Settings, routes: Callable[[Callable[[], bool]], Iterable[web.RouteDef]]
+    settings: Settings, routes: Callable[[Callable[[], bool]], Iterable[web.AbstractRouteDef]]
 ) -> AsyncIterator[Web]:
     """The listeners, bound for as long as the block lasts: they are the last to go.
 

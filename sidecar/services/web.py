@@ -68,7 +68,7 @@ class Web:
 
     def __init__(
         self,
-        routes: Iterable[web.RouteDef],
+        routes: Iterable[web.AbstractRouteDef],
         *,
         listen: str,
         public: str = "",
@@ -139,10 +139,14 @@ class Web:
         return self._app(self._routes, self._middlewares)
 
     def _public_application(self) -> web.Application:
-        public = [route for route in self._routes if route.path in PUBLIC and route.method == hdrs.METH_GET]
+        public = [
+            route
+            for route in self._routes
+            if isinstance(route, web.RouteDef) and route.path in PUBLIC and route.method == hdrs.METH_GET
+        ]
         return self._app(public, [])
 
-    def _app(self, routes: Sequence[web.RouteDef], middlewares: Sequence[Any]) -> web.Application:
+    def _app(self, routes: Sequence[web.AbstractRouteDef], middlewares: Sequence[Any]) -> web.Application:
         app = web.Application(client_max_size=self._max_body, middlewares=[guard.bounded(self._patience), *middlewares])
         app.on_response_prepare.append(guard.plain_headers)
         app.router.add_routes(routes)

@@ -17,6 +17,7 @@ from aiohttp import web
 from sidecar import config as configuration
 from sidecar.model.errors import ConfigError
 from sidecar.secrets import redact
+from sidecar.services.late import all_of
 from sidecar.telemetry import logs
 from tests.canaries import CANARIES, Echo, found
 from tests.scenarios.world import World
@@ -93,7 +94,7 @@ async def api(world: World) -> dict[str, str]:
     """Every answer of the API to GET, by path."""
     assert world.app is not None
     app = web.Application()
-    routes = world.app.routes(lambda: True)
+    routes = list(all_of(world.app.routes(lambda: True)))
     app.router.add_routes(routes)
     world.wire.serve("sidecar", app)
     paths = [route.path for route in routes if route.method == "GET"]
