@@ -1,20 +1,15 @@
 """How commands that ask the daemon write: aligned, as wide as the terminal, coloured only there."""
 
-import os
-import shutil
-import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import click
 
+from sidecar.cli import terminal
 from sidecar.model.durations import show
 from sidecar.templating import safe
-
-_NARROWEST: Final = 40
-_WIDEST_PIPE: Final = 10_000
 
 Cell = tuple[str, str]
 """A text, and the colour in which it stands; none when empty."""
@@ -22,14 +17,12 @@ Cell = tuple[str, str]
 
 def width() -> int:
     """Columns of the terminal; a pipe has as many as are needed."""
-    if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty():
-        return max(_NARROWEST, shutil.get_terminal_size().columns)
-    return _WIDEST_PIPE
+    return terminal.columns()
 
 
 def colour(text: str, name: str) -> str:
-    """*text* in that colour, which ends nowhere but on a terminal."""
-    return click.style(text, fg=name) if name and not os.environ.get("NO_COLOR") else text
+    """*text* in that colour; where there are to be no colours, click takes it out again."""
+    return click.style(text, fg=name) if name else text
 
 
 def plain(text: Any, limit: int = 500) -> str:
@@ -54,7 +47,7 @@ def table(rows: Iterable[Sequence[str | Cell]], *, indent: int = 2) -> list[str]
     if not cells:
         return []
     columns = max(map(len, cells))
-    widths = [max((len(row[n][0]) for row in cells if n < len(row)), default=0) for n in range(columns)]
+    widths = [max((terminal.measure(row[n][0]) for row in cells if n < len(row)), default=0) for n in range(columns)]
     return [_line(row, widths, indent) for row in cells]
 
 
@@ -62,7 +55,7 @@ def _line(row: Sequence[Cell], widths: Sequence[int], indent: int) -> str:
     parts, room = [" " * indent], width() - indent
     for n, (text, name) in enumerate(row):
         last = n == len(row) - 1
-        shown = cut(text, max(8, room)) if last else text.ljust(widths[n])
+        shown = cut(text, max(8, room)) if last else terminal.pad(text, widths[n])
         parts.append(colour(shown, name) + ("" if last else "  "))
         room -= widths[n] + 2
     return "".join(parts).rstrip()
@@ -70,7 +63,7 @@ def _line(row: Sequence[Cell], widths: Sequence[int], indent: int) -> str:
 
 def cut(text: str, room: int) -> str:
     """*text* within so many columns."""
-    return text if len(text) <= room else text[: room - 1] + "…"
+    return terminal.cut(text, room)
 
 
 def moment(text: str | None) -> float | None:
