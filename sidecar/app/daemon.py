@@ -30,7 +30,7 @@ from sidecar.app.sending import Sending, unsent
 from sidecar.app.telemetry import Telemetry
 from sidecar.clock import SLEW_LIMIT, SystemClock
 from sidecar.config import Config
-from sidecar.db import Database, alerts, meta, quieting, records, state
+from sidecar.db import Database, alerts, meta, quieting, records, state, uptime
 from sidecar.db import heartbeats as table
 from sidecar.model.alerts import Alert, EndReason, RuleKey
 from sidecar.model.families import ALERTS, BUILD_INFO, DATABASE_WRITABLE, HEALTH_STATUS, SIDECAR_ALERTS
@@ -51,6 +51,7 @@ from sidecar.services.heartbeats import Heartbeats
 from sidecar.services.prober import TURN, Prober
 from sidecar.services.quieting import Quieter
 from sidecar.services.start import Start
+from sidecar.services.uptime import Uptimes
 from sidecar.services.web import Web
 from sidecar.store import Store
 from sidecar.telemetry.process import ProcessReader
@@ -100,6 +101,14 @@ class App:
             remembered=saved.heartbeats,
             away_since=saved.saved_at,
         )
+        self.uptimes = Uptimes(
+            config.checks,
+            clock,
+            database,
+            emit=self.store.append,
+            remembered=saved.uptime,
+            away_since=saved.saved_at,
+        )
         self.prober = Prober(
             config.checks,
             clock,
@@ -111,6 +120,7 @@ class App:
             pod=self._pod,
             timezone=settings.timezone,
             heard=self.heartbeats.heard,
+            learned=self.uptimes.learn,
             offline=self.connectivity.suspect,
         )
         self.engine = Engine(config.rules, now, surroundings(config))
@@ -222,6 +232,7 @@ class App:
                     ("delivery", self.delivery.run()),
                     ("connectivity", self.connectivity.run()),
                     ("heartbeats", self.heartbeats.run()),
+                    ("uptimes", self.uptimes.run()),
                     ("housekeeping", self._keep_house()),
                     ("reloader", self.reloader.watch(self._look)),
                 ):
@@ -246,6 +257,7 @@ class App:
         before, old, self.config = self.config, self._labels(), config
         new = self._labels()
         self.heartbeats.replace(config.checks)
+        self.uptimes.replace(config.checks)
         replaced = self.prober.replace(config.checks, timezone=config.settings.timezone)
         for name in (*replaced.gone, *replaced.relabelled):
             self.store.end(f"check:{name}", now)
@@ -328,10 +340,12 @@ class App:
         alerts.save(connection, self.book.alerts())
         records.save(connection, self.book.records())
         table.save(connection, self.heartbeats.rows())
+        uptime.save(connection, self.uptimes.rows())
         quieting.save(connection, self.quieter.state)
 
     def _stepped(self, seconds: float, now: float) -> None:
         self.heartbeats.step(seconds, now)
+        self.uptimes.step(seconds, now)
         self.prober.rebase()
         self.start.step(seconds)
         if seconds < 0:

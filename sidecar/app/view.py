@@ -13,12 +13,14 @@ from sidecar.config import Config
 from sidecar.db import Database
 from sidecar.model.alerts import Alert, RuleKey
 from sidecar.model.checks import CheckState, ProbeResult
+from sidecar.model.history import CheckHistory
 from sidecar.model.matchers import Matcher, MatchOp
 from sidecar.model.samples import SeriesData
 from sidecar.promql import Querier
 from sidecar.rules.compiled import Alerting, RuleSet
 from sidecar.services.prober import Prober
 from sidecar.services.quieting import Quieter
+from sidecar.services.uptime import Uptimes
 from sidecar.store import Store
 
 
@@ -33,6 +35,7 @@ class Parts(Protocol):
     prober: Prober
     evaluations: Evaluations
     quieter: Quieter
+    uptimes: Uptimes
 
     def health(self) -> Health: ...
     def live(self) -> Live: ...
@@ -101,6 +104,10 @@ class View:
     def states(self) -> Mapping[str, CheckState]:
         """Each check's state, by name."""
         return self._daemon.prober.states()
+
+    def history(self, check: str, /) -> CheckHistory:
+        """What the check's last probes came to, and how long it was up."""
+        return self._daemon.uptimes.of(check)
 
     def next_run(self, check: str, /) -> float | None:
         """When the check is probed next, if that is known."""

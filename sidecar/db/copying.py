@@ -18,6 +18,7 @@ ESSENTIAL: Final = (
     "heartbeats",
     "silences",
     "acks",
+    "uptime",
 )
 """Tables that are copied whole."""
 _TIMELINE: Final = 1000

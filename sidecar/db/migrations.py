@@ -81,6 +81,15 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE silences (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
         "CREATE TABLE acks (fingerprint TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        """CREATE TABLE uptime (
+            name TEXT PRIMARY KEY,
+            status TEXT NOT NULL,
+            since REAL NOT NULL,
+            spans BLOB NOT NULL,
+            outcomes BLOB NOT NULL
+        )""",
+    ),
 )
 
 

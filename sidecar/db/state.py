@@ -1,16 +1,18 @@
 """What a turn writes, in one transaction, and what a start finds."""
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sidecar.alerts.allowance import WINDOW
 from sidecar.alerts.book import Unsaved
 from sidecar.alerts.decisions import Turn
 from sidecar.alerts.quieting import Ack, Silence
 from sidecar.alerts.record import Key, Record
-from sidecar.db import alerts, heartbeats, history, meta, names, outbox, quieting, records
+from sidecar.db import alerts, heartbeats, history, meta, names, outbox, quieting, records, uptime
 from sidecar.db.heartbeats import Remembered
 from sidecar.model.alerts import Alert
+from sidecar.model.history import CheckHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class State:
     silences: tuple[Silence, ...] = ()
     acks: tuple[Ack, ...] = ()
     put: tuple[tuple[str, float], ...] = ()  # the channel and time of each message of its last minute, in order
+    uptime: Mapping[str, CheckHistory] = field(default_factory=dict)  # by the check's name
 
 
 def commit(connection: sqlite3.Connection, unsaved: Unsaved, turn: Turn, stepped: float = 0.0) -> frozenset[Key]:
@@ -58,6 +61,7 @@ def load(connection: sqlite3.Connection) -> State:
         silences,
         acks,
         history.put_since(connection, saved_at - WINDOW) if saved_at is not None else (),
+        uptime.load(connection),
     )
     meta.started(connection)
     return state

@@ -37,6 +37,10 @@ CHECK_UP = _gauge("sidecar_check_up", "State of a check: 1 up, 0 down, absent wh
 CHECK_DOWN_REASON = _gauge(
     "sidecar_check_down_reason", "1 for the latest failure of a check that is down, by error_type; else absent."
 )
+CHECK_UPTIME = _gauge(
+    "sidecar_check_uptime_ratio",
+    "Share of the time seen in which a check was up, by check and window (24h, 7d, 30d); told once a minute.",
+)
 CHECK_UNDECIDED = _counter("sidecar_check_undecided_total", "Probes that came to no verdict, by reason.")
 
 # This machine and its container, by `of` (machine, container) where both are known. Labels: the check's own.

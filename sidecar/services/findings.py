@@ -6,7 +6,17 @@ from typing import Protocol
 import structlog
 
 from sidecar.clock import Clock
-from sidecar.model.checks import LAPSED, CheckStatus, ProbeResult, advance, max_age, noted, undecided, unknown
+from sidecar.model.checks import (
+    LAPSED,
+    CheckState,
+    CheckStatus,
+    ProbeResult,
+    advance,
+    max_age,
+    noted,
+    undecided,
+    unknown,
+)
 from sidecar.model.samples import Emit, Update
 from sidecar.services import probing
 from sidecar.services.watched import Watched
@@ -22,17 +32,33 @@ class OnChange(Protocol):
         ...
 
 
+class Learned(Protocol):
+    """Hears what is known of a check, whenever a probe or the lack of one has a say in it."""
+
+    def __call__(self, check: str, state: CheckState, result: ProbeResult | None, /) -> object:
+        """*result*: the probe that led to *state*, if one did."""
+        ...
+
+
 class Findings:
     """Keeps the states of checks and tells the others; see `sidecar.services.prober.Prober`."""
 
     def __init__(
-        self, clock: Clock, *, emit: Emit, lapse: Callable[[str, float], object], on_change: OnChange, pod: str
+        self,
+        clock: Clock,
+        *,
+        emit: Emit,
+        lapse: Callable[[str, float], object],
+        on_change: OnChange,
+        learned: Learned,
+        pod: str,
     ) -> None:
         self.pod = pod
         self._clock = clock
         self._emit = emit
         self._lapse = lapse
         self._on_change = on_change
+        self._learned = learned
 
     def take(self, watched: Watched, updates: list[Update], result: ProbeResult) -> bool:
         """One more result; says whether it leaves the check undecided."""
@@ -42,6 +68,7 @@ class Findings:
             return False
         watched.state = advance(before, check, result)
         watched.told, watched.expires = True, self.expiry(watched)
+        self._learned(check.name, watched.state, result)
         self._emit(probing.batch(check, self.pod, updates, result, watched.state))
         status = watched.state.status
         changed = status is not before.status or before.last is None or before.last.verdict is not result.verdict
@@ -60,13 +87,15 @@ class Findings:
         at = self._clock.time()
         watched.told, watched.expires = False, None
         before, watched.state = watched.state.status, unknown(watched.state, reason, at)
+        self._learned(watched.name, watched.state, None)
         self._lapse(probing.source(watched.check), at)
         tell = log.warning if reason == LAPSED else log.info
         tell(f"check.{reason}", check=watched.name, before=before)
         self._on_change(watched.name, at, True)
 
     def end(self, watched: Watched) -> None:
-        """What was measured of a check is not true any more of the one that follows it."""
+        """What was found out about a check is not true any more of the one that follows it."""
+        self._learned(watched.name, CheckState(), None)
         if watched.told:
             self._lapse(probing.source(watched.check), self._clock.time())
 

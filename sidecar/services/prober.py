@@ -15,7 +15,7 @@ from sidecar.model.labels import Labels
 from sidecar.model.samples import Emit, Update
 from sidecar.outbound import Outbound
 from sidecar.services import probing
-from sidecar.services.findings import Findings, OnChange
+from sidecar.services.findings import Findings, Learned, OnChange
 from sidecar.services.slots import Slots
 from sidecar.services.timetable import Timetable
 from sidecar.services.watched import Replaced, Watched, is_same
@@ -35,10 +35,10 @@ class UnknownCheck(SidecarError):  # noqa: N818 -- what was asked for, not what 
 class Prober:
     """Probes *checks* until it is cancelled.
 
-    Each probe ends in one batch for *emit*, then in one call of *on_change*. A check whose results stay away, for twice
-    its interval and its timeout or for one run of its cron expression, becomes unknown, as it does outside of its
-    hours: *lapse* ends the gauges of its source. *turned* is called about once a second, for whoever watches over the
-    services.
+    Each probe ends in one call of *learned*, one batch for *emit*, then one call of *on_change*. A check whose results
+    stay away, for twice its interval and its timeout or for one run of its cron expression, becomes unknown, as it does
+    outside of its hours: *lapse* ends the gauges of its source. *turned* is called about once a second, for whoever
+    watches over the services.
 
     *parallel* probes begin at once, and *most* run at once, as many as the process has files for without it.
     *timezone* is that of checks which name none. *heard* says who called in under a check's name; *offline*, whether
@@ -54,6 +54,7 @@ class Prober:
         emit: Emit,
         lapse: Callable[[str, float], object],
         on_change: OnChange,
+        learned: Learned = lambda _check, _state, _result: None,
         turned: Callable[[], object] = lambda: None,
         pod: str = "",
         parallel: int = 100,
@@ -65,7 +66,7 @@ class Prober:
         self._clock = clock
         self._outbound = outbound
         self._turned = turned
-        self._findings = Findings(clock, emit=emit, lapse=lapse, on_change=on_change, pod=pod)
+        self._findings = Findings(clock, emit=emit, lapse=lapse, on_change=on_change, learned=learned, pod=pod)
         self._slots = Slots(parallel, most)
         self._heard = heard
         self._offline = offline

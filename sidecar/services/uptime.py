@@ -1,0 +1,129 @@
+"""Remembers how checks did: their last outcomes, and how long each was up."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Final
+
+from sidecar.checks import Check
+from sidecar.clock import Clock
+from sidecar.db import Database
+from sidecar.db import uptime as table
+from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
+from sidecar.model.families import CHECK_UPTIME
+from sidecar.model.history import CheckHistory
+from sidecar.model.labels import Labels
+from sidecar.model.samples import Batch, Emit, Update
+from sidecar.model.uptime import WINDOWS
+
+PERIOD: Final = 60.0
+"""Seconds from one writing to the next: what a crash may lose."""
+MOST_GONE: Final = 1000
+"""Checks that have left the configuration and are still remembered; those that left first go first."""
+
+_MEASURED: Final = ("24h", "7d", "30d")  # an hour is what the store itself can look back over
+
+
+class Uptimes:
+    """The history of each of *checks*, and of those that have left, for 31 days, in case they return.
+
+    *remembered* is what the daemon before us saw, until *away_since*, its last sign of life; the time since then counts
+    as not seen. *emit* gets the share of each longer window in which a check was up, once a minute.
+    """
+
+    def __init__(
+        self,
+        checks: Iterable[Check],
+        clock: Clock,
+        database: Database,
+        *,
+        emit: Emit,
+        remembered: Mapping[str, CheckHistory] | None = None,
+        away_since: float | None = None,
+    ) -> None:
+        self._clock = clock
+        self._database = database
+        self._emit = emit
+        known = dict(remembered or {})
+        for history in known.values():
+            _resume(history, away_since, clock.time())
+        self._gone = dict(sorted(known.items(), key=lambda item: item[1].ends()))
+        self._watched: dict[str, CheckHistory] = {}
+        self._dirty: set[str] = set(known)
+        self.replace(checks)
+
+    def of(self, name: str) -> CheckHistory:
+        """The history of that check; an empty one where nothing is known."""
+        return self._watched.get(name) or CheckHistory()
+
+    def learn(self, name: str, state: CheckState, result: ProbeResult | None) -> None:
+        """The check is in *state* now, by *result* if a probe made it so."""
+        history = self._watched.get(name)
+        if history is not None:  # else a reload took it
+            history.learn(state, result, self._clock.time())
+            self._dirty.add(name)
+
+    def replace(self, checks: Iterable[Check]) -> None:
+        """Remember these from now on; one that had left goes on with what is known of it."""
+        now = self._clock.time()
+        before, self._watched = self._watched, {}
+        for check in checks:
+            known = before.pop(check.name, None) or self._gone.pop(check.name, None)
+            self._watched[check.name] = known or CheckHistory()
+        for name, history in before.items():
+            history.become(CheckStatus.UNKNOWN, now)
+            self._gone[name] = history
+            self._dirty.add(name)
+        for name in [*self._gone][: max(0, len(self._gone) - MOST_GONE)]:
+            del self._gone[name]
+            self._dirty.add(name)
+
+    def step(self, seconds: float, now: float) -> None:
+        """The clock jumped by *seconds*: forward, nobody looked; back, what was seen moves along."""
+        for name, history in self._all():
+            history.step(seconds, now)
+            self._dirty.add(name)
+
+    def rows(self) -> list[table.Row]:
+        """All that is known, for a file that has lost it."""
+        return [table.row(name, history) for name, history in self._all()]
+
+    async def run(self) -> None:
+        """Write down what was seen, once a minute; the rest when cancelled."""
+        try:
+            while True:
+                self._emit(self._batch(self._clock.time()))
+                await asyncio.sleep(PERIOD)
+                await self._save()
+        finally:
+            await self._save()
+
+    async def _save(self) -> None:
+        now = self._clock.time()
+        for name in [name for name, history in self._gone.items() if history.is_forgotten(now)]:
+            del self._gone[name]
+            self._dirty.add(name)
+        dirty, self._dirty = self._dirty, set()
+        if dirty:
+            rows = [table.row(name, history) for name, history in self._all() if name in dirty]
+            await self._database.run(table.save, rows, dirty - {row.name for row in rows})
+
+    def _batch(self, now: float) -> Batch:
+        found = [
+            Update(CHECK_UPTIME, ratio, Labels(check=name, window=window))
+            for name, history in self._watched.items()
+            for window in _MEASURED
+            if (ratio := history.uptime(WINDOWS[window], now).ratio) is not None
+        ]
+        return Batch("uptime", now, tuple(found), write=False)
+
+    def _all(self) -> Iterable[tuple[str, CheckHistory]]:
+        return chain([*self._watched.items()], [*self._gone.items()])
+
+
+def _resume(history: CheckHistory, away_since: float | None, now: float) -> None:
+    """What was left open ends when the daemon before us was last alive; nothing of it lies ahead of *now*."""
+    history.become(CheckStatus.UNKNOWN, history.since if away_since is None else away_since)
+    ahead = max([history.spans.until or now, *(outcome.at for outcome in history.outcomes)]) - now
+    if ahead > 0:  # the clock was set back while nobody looked
+        history.step(-ahead, now)
