@@ -99,6 +99,7 @@ class Network(BaseModel):
         None,
         description="Proxy for HTTP as http://user:password@host:port, shown nowhere; `none` for no proxy; without "
         "it, the one that the environment names. This machine itself is always asked directly.",
+        examples=["http://proxy.example:3128"],
     )
     no_proxy: tuple[Annotated[str, AfterValidator(_pattern)], ...] = Field(
         (),
@@ -107,14 +108,22 @@ class Network(BaseModel):
         examples=[["gateway.internal", ".svc", "10.0.0.0/8"]],
     )
     ca_file: str = Field(
-        "", description="Certificates to trust instead of the system's, in PEM form; read again when they change."
+        "",
+        description="Certificates to trust instead of the system's, in PEM form; read again when they change.",
+        examples=["/etc/ssl/company-ca.pem"],
     )
     client_cert: str = Field(
-        "", description="File of the certificate that we show, in PEM form; read again when it changes."
+        "",
+        description="File of the certificate that we show, in PEM form; read again when it changes.",
+        examples=["/run/secrets/client.pem"],
     )
-    client_key: str = Field("", description="File of its key, when that is not in the certificate's.")
+    client_key: str = Field(
+        "", description="File of its key, when that is not in the certificate's.", examples=["/run/secrets/client.key"]
+    )
     server_name: str = Field(
-        "", description="Name that is asked for in TLS, and that the certificate has to have, instead of the host."
+        "",
+        description="Name that is asked for in TLS, and that the certificate has to have, instead of the host.",
+        examples=["gateway.example"],
     )
     resolve_to: Annotated[str, AfterValidator(_place)] = Field(
         "",

@@ -92,15 +92,21 @@ class Channel(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     type: str
-    name: str = Field(description="Unique name, used in `channels:` of rules.", pattern=r"^[A-Za-z0-9][\w.\-]*$")
+    name: str = Field(
+        description="Unique name, used in `channels:` of rules.", pattern=r"^[A-Za-z0-9][\w.\-]*$", examples=["oncall"]
+    )
     send_resolved: bool = Field(True, description="Whether the end of an alert is told.")
-    severities: tuple[str, ...] = Field((), description="Severities this channel takes; all when empty.")
+    severities: tuple[str, ...] = Field(
+        (), description="Severities this channel takes; all when empty.", examples=[["critical"]]
+    )
     max_per_minute: int = Field(
         20, description="Messages in a minute; what is beyond is told in few, with counts. 0 for no limit.", ge=0
     )
     timeout: Duration = Field(10.0, description="An attempt that takes longer has failed.", gt=0)
     network: Network | None = Field(
-        None, description="How messages leave, where that is not as the top level's `network` has it."
+        None,
+        description="How messages leave, where that is not as the top level's `network` has it.",
+        examples=[{"proxy": "http://proxy.example:3128"}],
     )
 
     @abstractmethod

@@ -82,10 +82,16 @@ class EmailChannel(Channel):
 
     type: Literal["email"] = "email"
     host: str = Field(description="The mail server.", min_length=1, examples=["smtp.example.com"])
-    port: int | None = Field(None, description="Its port; 587 for starttls, 465 for tls, 25 for none.", ge=1, le=65535)
+    port: int | None = Field(
+        None, description="Its port; 587 for starttls, 465 for tls, 25 for none.", ge=1, le=65535, examples=[587]
+    )
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
-    username: str = Field("", description="Name to log in with; no login when empty.")
-    password: Secret | None = Field(None, description="Password to log in with; text, {env: NAME} or {file: /path}.")
+    username: str = Field("", description="Name to log in with; no login when empty.", examples=["sidecar"])
+    password: Secret | None = Field(
+        None,
+        description="Password to log in with; text, {env: NAME} or {file: /path}.",
+        examples=[{"file": "/run/secrets/smtp"}],
+    )
     from_: Address = Field(
         alias="from", description="The sender's address.", examples=["Sidecar <sidecar@example.com>"]
     )
@@ -93,9 +99,16 @@ class EmailChannel(Channel):
         description="The recipients' addresses.", min_length=1, max_length=100, examples=[["oncall@example.com"]]
     )
     hello: str = Field(
-        "", description="How we introduce ourselves; the host's name when empty.", pattern=r"^[\w.\-\[\]:]*$"
+        "",
+        description="How we introduce ourselves; the host's name when empty.",
+        pattern=r"^[\w.\-\[\]:]*$",
+        examples=["sidecar.example.com"],
     )
-    ca_file: str = Field("", description="Certificates to trust instead of the system's, in PEM form.")
+    ca_file: str = Field(
+        "",
+        description="Certificates to trust instead of the system's, in PEM form.",
+        examples=["/etc/ssl/company-ca.pem"],
+    )
     timeout: Duration = Field(30.0, description="An attempt that takes longer has failed.", gt=0)
 
     @model_validator(mode="after")

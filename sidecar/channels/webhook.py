@@ -34,10 +34,14 @@ class WebhookChannel(Channel):
         description="Where to POST; text, {env: NAME} or {file: /path}.", examples=["https://example.com/alerts"]
     )
     headers: dict[str, Secret] = Field(
-        default_factory=dict, description="More headers, such as Authorization; never shown."
+        default_factory=dict,
+        description="More headers, such as Authorization; never shown.",
+        examples=[{"Authorization": {"file": "/run/secrets/pager"}}],
     )
     signing_secret: Secret | None = Field(
-        None, description="Signs each message: X-Sidecar-Signature: t=<unix>,v1=<hex of HMAC-SHA256 over 't.body'>."
+        None,
+        description="Signs each message: X-Sidecar-Signature: t=<unix>,v1=<hex of HMAC-SHA256 over 't.body'>.",
+        examples=[{"file": "/run/secrets/signing"}],
     )
     max_alerts: int = Field(0, description="The most alerts in one message; all when 0. The rest is counted.", ge=0)
 

@@ -88,7 +88,11 @@ class Check(BaseModel, ABC):
     """Whether each probe of the type is paid for: nobody gets one at will."""
 
     type: str
-    name: str = Field(description="Unique name; the label `check` of every series.", pattern=r"^[A-Za-z0-9][\w.\- ]*$")
+    name: str = Field(
+        description="Unique name; the label `check` of every series.",
+        pattern=r"^[A-Za-z0-9][\w.\- ]*$",
+        examples=["gateway"],
+    )
     every: Duration = Field(15.0, description="Time from one probe to the next.", ge=0.1)
     cron: Cron | None = Field(
         None,
@@ -100,8 +104,11 @@ class Check(BaseModel, ABC):
         (),
         description="Hours in which it is probed, such as {days: [mon-fri], from: '08:00', to: '18:00'}; outside of "
         "them it is unknown.",
+        examples=[[{"days": ["mon-fri"], "from": "08:00", "to": "18:00"}]],
     )
-    timezone: Zone | None = Field(None, description="Zone of `cron` and `hours`; without it, that of the file.")
+    timezone: Zone | None = Field(
+        None, description="Zone of `cron` and `hours`; without it, that of the file.", examples=["Europe/Berlin"]
+    )
     timeout: Duration = Field(10.0, description="A probe that takes longer has failed.", gt=0)
     confirm: Duration = Field(2.0, description="Time to the next probe while a row of failures is undecided.", gt=0)
     failure_threshold: int = Field(2, description="Failures in a row that make the check down.", ge=1)
@@ -109,16 +116,23 @@ class Check(BaseModel, ABC):
     negative: bool = Field(
         False, description="Whether the probe has to fail: a refusal is the success, and an answer is the failure."
     )
-    depends_on: tuple[str, ...] = Field((), description="Names of checks without which this one cannot be up.")
+    depends_on: tuple[str, ...] = Field(
+        (), description="Names of checks without which this one cannot be up.", examples=[["database"]]
+    )
     critical: bool = Field(False, description="Whether health is critical when this check is down.")
-    labels: dict[str, str] = Field(default_factory=dict, description="Labels of the check's series.")
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="Labels of the check's series.", examples=[{"team": "platform"}]
+    )
     network: Network | None = Field(
-        None, description="How the probe connects, where that is not as the top level's `network` has it."
+        None,
+        description="How the probe connects, where that is not as the top level's `network` has it.",
+        examples=[{"proxy": "none"}],
     )
     scope: Literal["fleet", "pod"] | None = Field(
         None,
         description="Whether all pods see the same (fleet), or this one sees its own (pod: the series carry `pod`). "
         "Without it: pod for what listens on loopback, fleet for the rest.",
+        examples=["pod"],
     )
 
     @model_validator(mode="after")

@@ -71,9 +71,11 @@ class HeaderExpectation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    equals: str | None = Field(None, description="The header's whole value.")
-    matches: Pattern | None = Field(None, description="What its value matches somewhere, as RE2.")
-    exists: bool | None = Field(None, description="Whether there is such a header; it has to be, without this.")
+    equals: str | None = Field(None, description="The header's whole value.", examples=["application/json"])
+    matches: Pattern | None = Field(None, description="What its value matches somewhere, as RE2.", examples=["json"])
+    exists: bool | None = Field(
+        None, description="Whether there is such a header; it has to be, without this.", examples=[True]
+    )
     absent: bool = Field(False, description="Whether there is no such header; the same as `exists: false`.")
 
     @model_validator(mode="after")
@@ -114,10 +116,16 @@ class JsonExpectation(Bounds):
     """
 
     path: JsonPath = Field(description="Where to look, as RFC 9535 has it.", examples=["$.status"])
-    equals: JsonValue = Field(None, description="What the value is; a number is not its text, and 1 is not true.")
-    matches: Pattern | None = Field(None, description="What its text matches somewhere, as RE2.")
+    equals: JsonValue = Field(
+        None, description="What the value is; a number is not its text, and 1 is not true.", examples=["ok"]
+    )
+    matches: Pattern | None = Field(
+        None, description="What its text matches somewhere, as RE2.", examples=["^(ok|degraded)$"]
+    )
     exists: bool = Field(True, description="Whether the path selects anything.")
-    count: Bounds | None = Field(None, description="How many values the path selects: `{min: 1}`.")
+    count: Bounds | None = Field(
+        None, description="How many values the path selects: `{min: 1}`.", examples=[{"min": 1}]
+    )
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -169,26 +177,36 @@ class Expectations(BaseModel):
     status: Annotated[tuple[Status, ...], BeforeValidator(_several)] = Field(
         ("2xx",), description="Statuses of a good answer: codes such as 204, or classes such as 2xx.", min_length=1
     )
-    body_contains: _Texts = Field((), description="A text that the body of a good answer holds, or several.")
-    body_lacks: _Texts = Field((), description="A text that the body of a good answer does not hold, or several.")
+    body_contains: _Texts = Field(
+        (), description="A text that the body of a good answer holds, or several.", examples=["healthy"]
+    )
+    body_lacks: _Texts = Field(
+        (), description="A text that the body of a good answer does not hold, or several.", examples=["Exception"]
+    )
     body_matches: _Patterns = Field(
-        (), description="What the body of a good answer matches somewhere, as RE2, or several."
+        (),
+        description="What the body of a good answer matches somewhere, as RE2, or several.",
+        examples=["version: [0-9.]+"],
     )
     expect_json: tuple[JsonExpectation, ...] = Field(
         (),
         description="What its JSON holds, by path (RFC 9535): `{path: $.status, equals: ok}`; also `matches`, `min`, "
         "`max`, `exists: false` and `count: {min: 1}`.",
+        examples=[[{"path": "$.status", "equals": "ok"}]],
     )
     expect_headers: dict[str, Annotated[HeaderExpectation, BeforeValidator(_equals)]] = Field(
         default_factory=dict,
         description="Its headers: `Content-Type: application/json`, or `{matches: json}`, `{exists: true}`, "
         "`{absent: true}`.",
+        examples=[{"Content-Type": "application/json"}],
     )
     final_url: Pattern | None = Field(
-        None, description="What the URL that answered matches somewhere, as RE2; for redirects."
+        None,
+        description="What the URL that answered matches somewhere, as RE2; for redirects.",
+        examples=["^https://login[.]example/"],
     )
     max_duration: Duration | None = Field(
-        None, description="The longest that it takes, from the request to the last byte.", gt=0
+        None, description="The longest that it takes, from the request to the last byte.", gt=0, examples=["2s"]
     )
 
     def is_good(self, status: int) -> bool:

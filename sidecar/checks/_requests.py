@@ -67,8 +67,8 @@ class Basic(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    username: Secret = Field(description="The user.")
-    password: Secret = Field(description="The user's password.")
+    username: Secret = Field(description="The user.", examples=["probe"])
+    password: Secret = Field(description="The user's password.", examples=[{"file": "/run/secrets/probe"}])
 
     @model_validator(mode="before")
     @classmethod
@@ -84,8 +84,12 @@ class Auth(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    basic: Basic | None = Field(None, description="User and password.")
-    bearer: Secret | None = Field(None, description="A token.")
+    basic: Basic | None = Field(
+        None,
+        description="User and password.",
+        examples=[{"username": "probe", "password": {"file": "/run/secrets/probe"}}],
+    )
+    bearer: Secret | None = Field(None, description="A token.", examples=[{"file": "/run/secrets/gateway"}])
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -128,16 +132,32 @@ class Request(BaseModel):
         description="What to ask; `{{ name }}` in path or query is what an earlier step saved.",
         examples=["http://gateway:8080/health"],
     )
-    method: Method | None = Field(None, description="The request's method; without it GET, and POST with a body.")
-    headers: Headers = Field(default_factory=dict, description="The request's headers; their values are never shown.")
+    method: Method | None = Field(
+        None, description="The request's method; without it GET, and POST with a body.", examples=["HEAD"]
+    )
+    headers: Headers = Field(
+        default_factory=dict,
+        description="The request's headers; their values are never shown.",
+        examples=[{"X-Team": "probe"}],
+    )
     auth: Auth | None = Field(
-        None, description="As whom to ask: `{basic: {username: …, password: …}}` or `{bearer: …}`; secrets, all."
+        None,
+        description="As whom to ask: `{basic: {username: …, password: …}}` or `{bearer: …}`; secrets, all.",
+        examples=[{"bearer": {"file": "/run/secrets/gateway"}}],
     )
-    body: str = Field("", description="The request's body, as text.", repr=False)
+    body: str = Field("", description="The request's body, as text.", repr=False, examples=["ping"])
     json_body: Annotated[JsonValue, BeforeValidator(_known)] = Field(
-        None, alias="json", description="The request's body, sent as JSON; null is none.", repr=False
+        None,
+        alias="json",
+        description="The request's body, sent as JSON; null is none.",
+        repr=False,
+        examples=[{"model": "claude-haiku-5-5"}],
     )
-    form: Form = Field(default_factory=dict, description="The request's body, sent as the fields of a form.")
+    form: Form = Field(
+        default_factory=dict,
+        description="The request's body, sent as the fields of a form.",
+        examples=[{"grant_type": "client_credentials"}],
+    )
     redirects: int = Field(0, description="How many redirects are followed; one more is the answer.", ge=0, le=20)
 
     @model_validator(mode="after")

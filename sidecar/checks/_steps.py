@@ -36,9 +36,13 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
 
-    json_path: JsonPath | None = Field(None, alias="json", description="The first value that this path selects.")
-    header: str | None = Field(None, description="The value of this header.", min_length=1)
-    matches: Pattern | None = Field(None, description="What the body matches: RE2's first group, or all of it.")
+    json_path: JsonPath | None = Field(
+        None, alias="json", description="The first value that this path selects.", examples=["$.access_token"]
+    )
+    header: str | None = Field(None, description="The value of this header.", min_length=1, examples=["X-Request-Id"])
+    matches: Pattern | None = Field(
+        None, description="What the body matches: RE2's first group, or all of it.", examples=["depth=([0-9]+)"]
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -115,11 +119,13 @@ class Exchange(Expectations, Request):  # the fields of the last base come first
         default_factory=dict,
         description="Numbers to export as `probe_value{name}`: `{depth: $.queue.length}`, or `{json: …}`, "
         "`{header: …}`, `{matches: …}` with `min` and `max`; `{json: '$.items[*]', count: true}` counts.",
+        examples=[{"depth": "$.queue.length"}],
     )
     save: Annotated[dict[SavedName, Source], BeforeValidator(_paths)] = Field(
         default_factory=dict,
         description="What later steps need: `{token: {json: $.access_token}}`, `{header: …}` or `{matches: …}`; "
         "secret while the probe lasts, and forgotten after it.",
+        examples=[{"token": {"json": "$.access_token"}}],
     )
 
     async def run(

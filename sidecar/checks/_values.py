@@ -25,8 +25,8 @@ class Bounds(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min: float | None = Field(None, description="The least that is well.")
-    max: float | None = Field(None, description="The most that is well.")
+    min: float | None = Field(None, description="The least that is well.", examples=[1])
+    max: float | None = Field(None, description="The most that is well.", examples=[5000])
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

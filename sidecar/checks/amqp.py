@@ -37,8 +37,8 @@ _WORDS: Final[Mapping[int, str]] = {
 class AmqpValue(Bounds):
     """A number of one queue."""
 
-    messages: str = Field("", description="Name of the queue whose ready messages are counted.")
-    consumers: str = Field("", description="Name of the queue whose consumers are counted.")
+    messages: str = Field("", description="Name of the queue whose ready messages are counted.", examples=["tasks"])
+    consumers: str = Field("", description="Name of the queue whose consumers are counted.", examples=["tasks"])
 
     @model_validator(mode="after")
     def _one_queue(self) -> Self:
@@ -70,11 +70,14 @@ class AmqpCheck(Check):
         examples=["amqp://queue:5672/vhost"],
     )
     username: str = Field("guest", description="The user to log in as.", min_length=1)
-    password: Secret | None = Field(None, description="The password to log in with, guest without it.")
+    password: Secret | None = Field(
+        None, description="The password to log in with, guest without it.", examples=[{"file": "/run/secrets/rabbitmq"}]
+    )
     values: Annotated[dict[ValueName, AmqpValue], BeforeValidator(_short)] = Field(
         default_factory=dict,
         description="Numbers to export as `probe_value{name}`: `{depth: tasks}`, or `{messages: QUEUE}` or "
         "`{consumers: QUEUE}` with `min` and `max`.",
+        examples=[{"backlog": {"messages": "tasks", "max": 5000}}],
     )
 
     @property

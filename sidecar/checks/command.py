@@ -62,12 +62,18 @@ class CommandCheck(Check):
         description="The program and its arguments, as a list.", examples=[["/bin/true"]], min_length=1
     )
     env: Annotated[dict[str, Secret], BeforeValidator(_variables)] = Field(
-        default_factory=dict, description="Variables of its environment; their values are never shown."
+        default_factory=dict,
+        description="Variables of its environment; their values are never shown.",
+        examples=[{"PGPASSFILE": "/run/secrets/pgpass"}],
     )
     inherit: tuple[str, ...] = Field(
-        (), description="Variables of the daemon that it sees as well; always PATH, LANG, HOME and TZ."
+        (),
+        description="Variables of the daemon that it sees as well; always PATH, LANG, HOME and TZ.",
+        examples=[["KUBECONFIG"]],
     )
-    cwd: str = Field("", description="The folder in which it runs; without it, the daemon's.")
+    cwd: str = Field(
+        "", description="The folder in which it runs; without it, the daemon's.", examples=["/var/lib/sidecar"]
+    )
     expect_exit: tuple[Annotated[int, Field(ge=0, le=255)], ...] = Field(
         (0,), description="Exit codes that are a success.", min_length=1
     )

@@ -70,9 +70,13 @@ class DnsCheck(Check):
         1, description="How many records a good answer has at least, if its code is NOERROR.", ge=0
     )
     contains: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
-        (), description="Records that have to be among the answers, such as 192.0.2.1 or `10 mail.example`."
+        (),
+        description="Records that have to be among the answers, such as 192.0.2.1 or `10 mail.example`.",
+        examples=[["192.0.2.1"]],
     )
-    matches: Pattern | None = Field(None, description="A pattern of RE2 that every record has to match.")
+    matches: Pattern | None = Field(
+        None, description="A pattern of RE2 that every record has to match.", examples=["^10[.]"]
+    )
     authenticated: bool = Field(False, description="Whether the server has to have verified the answer by DNSSEC.")
 
     @model_validator(mode="after")

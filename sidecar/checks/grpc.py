@@ -51,10 +51,20 @@ class GrpcCheck(Check):
 
     type: Literal["grpc"] = "grpc"
     address: HostPort = Field(description="The host and the port of the server.", examples=["gateway:50051"])
-    service: str = Field("", description="The service whose health is asked for; that of the whole server without it.")
+    service: str = Field(
+        "",
+        description="The service whose health is asked for; that of the whole server without it.",
+        examples=["gateway.v1.Router"],
+    )
     tls: bool = Field(False, description="Whether the connection is encrypted.")
-    metadata: Headers = Field(default_factory=dict, description="Metadata of the call; its values are never shown.")
-    authority: str = Field("", description="The authority of the call, if it is not the host.")
+    metadata: Headers = Field(
+        default_factory=dict,
+        description="Metadata of the call; its values are never shown.",
+        examples=[{"x-team": "probe"}],
+    )
+    authority: str = Field(
+        "", description="The authority of the call, if it is not the host.", examples=["gateway.example"]
+    )
 
     @property
     def target(self) -> str:

@@ -35,13 +35,16 @@ class HeartbeatCheck(Check):
         examples=["0 3 * * *"],
     )
     timezone: Zone | None = Field(
-        None, description="Zone of `schedule`, UTC without it; of `cron` and `hours`, too, if they are used."
+        None,
+        description="Zone of `schedule`, UTC without it; of `cron` and `hours`, too, if they are used.",
+        examples=["Europe/Berlin"],
     )
     grace: Duration = Field(300.0, description="How much later than due a call may come.", ge=0)
     max_runtime: Duration | None = Field(
         None,
         description="The longest from the call `start` to the end. Until then a job that has started is not late.",
         gt=0,
+        examples=["2h"],
     )
     failure_threshold: int = Field(
         1,

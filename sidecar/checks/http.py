@@ -17,7 +17,9 @@ class Step(Exchange):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field("", description="What a failure calls the step; without it, its number.", max_length=60)
+    name: str = Field(
+        "", description="What a failure calls the step; without it, its number.", max_length=60, examples=["login"]
+    )
 
     @field_serializer("body", "json_body")
     def _hidden(self, body: Any) -> Any:
@@ -44,6 +46,7 @@ class HttpCheck(Exchange, Check):
         description="Several requests in place of one, made in turn until one fails: each has a `name` and, as above, "
         "`url` and the rest of a request, and what a good answer is.",
         max_length=20,
+        examples=[[{"name": "ready", "url": "http://gateway:8080/ready"}]],
     )
 
     @model_validator(mode="after")

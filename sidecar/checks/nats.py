@@ -39,12 +39,13 @@ _WORDS: Final = (
 class NatsValue(Bounds):
     """A number of one stream, or of one of its consumers."""
 
-    stream: Token = Field(description="Name of the JetStream stream.", min_length=1)
-    consumer: Token = Field("", description="Name of a durable consumer of the stream.")
+    stream: Token = Field(description="Name of the JetStream stream.", min_length=1, examples=["JOBS"])
+    consumer: Token = Field("", description="Name of a durable consumer of the stream.", examples=["workers"])
     count: Literal["messages", "bytes", "pending", "unacknowledged"] | None = Field(
         None,
         description="What is counted: messages or bytes of a stream; pending (not delivered yet) or unacknowledged "
         "messages of a consumer. Messages without a consumer, pending with one, unless told.",
+        examples=["pending"],
     )
 
     @model_validator(mode="after")
@@ -88,19 +89,28 @@ class NatsCheck(Check):
         description="Where it is: nats://, or tls:// where it must be encrypted; without credentials.",
         examples=["nats://queue:4222"],
     )
-    username: str = Field("", description="The user to log in as.")
-    password: Secret | None = Field(None, description="The user's password.")
-    token: Secret | None = Field(None, description="The token to log in with, instead of a user.")
-    seed: Secret | None = Field(None, description="The seed of an nkey to log in with, SU…, instead of a user.")
+    username: str = Field("", description="The user to log in as.", examples=["probe"])
+    password: Secret | None = Field(None, description="The user's password.", examples=[{"file": "/run/secrets/nats"}])
+    token: Secret | None = Field(
+        None, description="The token to log in with, instead of a user.", examples=[{"file": "/run/secrets/nats-token"}]
+    )
+    seed: Secret | None = Field(
+        None,
+        description="The seed of an nkey to log in with, SU…, instead of a user.",
+        examples=[{"file": "/run/secrets/nats.nk"}],
+    )
     credentials: Secret | None = Field(
-        None, description="The text of a .creds file, with a JWT and a seed, to log in with; best as `{file: …}`."
+        None,
+        description="The text of a .creds file, with a JWT and a seed, to log in with; best as `{file: …}`.",
+        examples=[{"file": "/run/secrets/nats.creds"}],
     )
     handshake_first: bool = Field(False, description="Whether TLS begins before the server says anything.")
-    domain: Token = Field("", description="The JetStream domain, if it is not the server's own.")
+    domain: Token = Field("", description="The JetStream domain, if it is not the server's own.", examples=["hub"])
     values: Annotated[dict[ValueName, NatsValue], BeforeValidator(_short)] = Field(
         default_factory=dict,
         description="Numbers to export as `probe_value{name}`: `{backlog: STREAM}`, or "
         "`{stream: STREAM, consumer: NAME}` with `count`, `min` and `max`.",
+        examples=[{"backlog": {"stream": "JOBS", "consumer": "workers", "max": 1000}}],
     )
 
     @property

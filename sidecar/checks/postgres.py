@@ -43,7 +43,7 @@ _WORDS: Final[Mapping[str, str]] = {
 class PostgresValue(Bounds):
     """A number of the query's first row."""
 
-    column: str = Field("", description="The column's name; the first column without it.")
+    column: str = Field("", description="The column's name; the first column without it.", examples=["waiting"])
 
 
 def _short(value: Any) -> Any:
@@ -83,15 +83,18 @@ class PostgresCheck(Check):
         "the settings below win over its parts.",
         examples=["postgresql://probe:PASSWORD@db:5432/app"],
     )
-    host: str = Field("", description="Its host, or the folder of its Unix socket.")
-    port: int | None = Field(None, description="Its port, 5432 without it.", ge=1, le=65535)
-    user: str = Field("", description="The user to log in as, postgres without it.")
-    password: Secret | None = Field(None, description="The password to log in with.")
-    database: str = Field("", description="The database, named like the user without it.")
+    host: str = Field("", description="Its host, or the folder of its Unix socket.", examples=["db"])
+    port: int | None = Field(None, description="Its port, 5432 without it.", ge=1, le=65535, examples=[5432])
+    user: str = Field("", description="The user to log in as, postgres without it.", examples=["probe"])
+    password: Secret | None = Field(
+        None, description="The password to log in with.", examples=[{"file": "/run/secrets/postgres"}]
+    )
+    database: str = Field("", description="The database, named like the user without it.", examples=["app"])
     sslmode: SslMode | None = Field(
         None,
         description="As libpq has it: disable, prefer (TLS if the server has it), require (without a look at the "
         "certificate), verify-ca, verify-full; prefer without it.",
+        examples=["verify-full"],
     )
     query: str = Field(
         "SELECT 1", description="What to ask; only its first row is read, and it cannot write.", min_length=1
@@ -100,6 +103,7 @@ class PostgresCheck(Check):
         default_factory=dict,
         description="Numbers of the first row to export as `probe_value{name}`: `{waiting: count}`, or "
         "`{column: count}` with `min` and `max`.",
+        examples=[{"waiting": {"column": "waiting", "max": 500}}],
     )
 
     @model_validator(mode="after")

@@ -40,7 +40,7 @@ LabelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"
 class Expected(Bounds):
     """What the query yields when all is well."""
 
-    equals: float | None = Field(None, description="The only value that is well.")
+    equals: float | None = Field(None, description="The only value that is well.", examples=[1])
     series: Bounds = Field(Bounds(), description="How many series are well: {min, max}.")
 
     @model_validator(mode="after")
@@ -81,17 +81,21 @@ class PrometheusCheck(Check):
         examples=["sum by (job) (rate(http_requests_total[5m]))"],
     )
     headers: Headers = Field(
-        default_factory=dict, description="The request's headers, such as X-Scope-OrgID; their values are never shown."
+        default_factory=dict,
+        description="The request's headers, such as X-Scope-OrgID; their values are never shown.",
+        examples=[{"X-Scope-OrgID": "platform"}],
     )
     expect: Expected = Field(Expected(), description="What is well; without it, any number is.")
     reduce: Literal["all", "any", "max", "min", "sum"] = Field(
         "all", description="What has to be well: all series, any of them, or the max, min or sum of all."
     )
     empty: Literal["fail", "ok"] | None = Field(
-        None, description="Whether no series is a failure. Without it: yes, unless `expect.series` allows 0."
+        None,
+        description="Whether no series is a failure. Without it: yes, unless `expect.series` allows 0.",
+        examples=["ok"],
     )
     by: tuple[LabelName, ...] = Field(
-        (), description="Labels of the query's series under which each is exported.", max_length=10
+        (), description="Labels of the query's series under which each is exported.", max_length=10, examples=[["job"]]
     )
     max_series: int = Field(20, description="The most series that are exported; all are judged.", ge=1, le=1000)
     max_body: int = Field(1024 * 1024, description="The most bytes that an answer has.", ge=1)

@@ -35,8 +35,10 @@ _LENGTHS: Final = {"list": "LLEN", "stream": "XLEN", "set": "SCARD", "zset": "ZC
 class RedisValue(Bounds):
     """A number of one key: the length of what it holds, or what it says."""
 
-    length: str = Field("", description="Key of a list, stream, set, sorted set or hash; one that is absent has 0.")
-    number: str = Field("", description="Key of a text that is a number.")
+    length: str = Field(
+        "", description="Key of a list, stream, set, sorted set or hash; one that is absent has 0.", examples=["celery"]
+    )
+    number: str = Field("", description="Key of a text that is a number.", examples=["jobs:failed"])
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
@@ -60,20 +62,24 @@ class RedisCheck(Check):
         description="Where it is: redis://, rediss:// (TLS) or unix://; without user name and password.",
         examples=["redis://cache:6379/0"],
     )
-    username: str = Field("", description="The user to log in as; the default user without it.")
-    password: Secret | None = Field(None, description="The password to log in with.")
+    username: str = Field("", description="The user to log in as; the default user without it.", examples=["probe"])
+    password: Secret | None = Field(
+        None, description="The password to log in with.", examples=[{"file": "/run/secrets/redis"}]
+    )
     values: Annotated[dict[ValueName, RedisValue], BeforeValidator(_short)] = Field(
         default_factory=dict,
         description="Numbers to export as `probe_value{name}`: `{depth: celery}`, or `{length: KEY}` or "
         "`{number: KEY}` with `min` and `max`.",
+        examples=[{"depth": {"length": "celery", "max": 10000}}],
     )
     max_memory_ratio: float | None = Field(
         None,
         description="The most of `maxmemory` that may be used, such as 0.9; without a limit nothing is judged.",
         gt=0,
+        examples=[0.9],
     )
     role: Literal["primary", "replica"] | None = Field(
-        None, description="What it has to be; a replica has to be connected to its primary, too."
+        None, description="What it has to be; a replica has to be connected to its primary, too.", examples=["primary"]
     )
 
     @model_validator(mode="after")

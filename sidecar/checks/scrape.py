@@ -42,10 +42,20 @@ class ScrapeCheck(Check):
 
     type: Literal["scrape"] = "scrape"
     url: HttpUrl = Field(description="What to read.", examples=["http://127.0.0.1:4000/metrics"])
-    headers: Headers = Field(default_factory=dict, description="The request's headers; their values are never shown.")
-    keep: tuple[Pattern, ...] = Field((), description="Names of samples to take, as RE2 of the whole name.")
-    drop: tuple[Pattern, ...] = Field((), description="Names of samples to leave out, as RE2 of the whole name.")
-    prefix: Annotated[str, AfterValidator(_prefix)] = Field("", description="What every name gets in front.")
+    headers: Headers = Field(
+        default_factory=dict,
+        description="The request's headers; their values are never shown.",
+        examples=[{"Authorization": {"file": "/run/secrets/metrics"}}],
+    )
+    keep: tuple[Pattern, ...] = Field(
+        (), description="Names of samples to take, as RE2 of the whole name.", examples=[["litellm_.*"]]
+    )
+    drop: tuple[Pattern, ...] = Field(
+        (), description="Names of samples to leave out, as RE2 of the whole name.", examples=[[".*_created"]]
+    )
+    prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        "", description="What every name gets in front.", examples=["gateway_"]
+    )
     max_samples: int = Field(2000, description="The most samples that are taken; more are a failure.", ge=1, le=10_000)
     max_body: int = Field(8 * 1024 * 1024, description="The most bytes that an answer has.", ge=1)
 

@@ -40,27 +40,40 @@ class SystemCheck(Check):
         "/", description="Where `proc/pressure` and `sys/fs/cgroup` are found: a folder such as /host if mounted there."
     )
     network_errors: bool = Field(False, description="Whether errors and drops of the network interfaces are measured.")
-    max_cpu_percent: Percent | None = Field(None, description="The most of the processor that may be in use.")
-    max_memory_percent: Percent | None = Field(None, description="The most of the memory that may be in use.")
-    max_swap_percent: Percent | None = Field(None, description="The most of the swap space that may be in use.")
-    max_throttled_percent: Percent | None = Field(
-        None, description="The most of the scheduler's periods in which the container may have to wait."
+    max_cpu_percent: Percent | None = Field(
+        None, description="The most of the processor that may be in use.", examples=[90]
     )
-    max_load_per_core: float | None = Field(None, description="The most that the load of 5 minutes may be.", gt=0)
-    max_pids_percent: Percent | None = Field(None, description="The most of the container's processes, if limited.")
+    max_memory_percent: Percent | None = Field(
+        None, description="The most of the memory that may be in use.", examples=[90]
+    )
+    max_swap_percent: Percent | None = Field(
+        None, description="The most of the swap space that may be in use.", examples=[50]
+    )
+    max_throttled_percent: Percent | None = Field(
+        None, description="The most of the scheduler's periods in which the container may have to wait.", examples=[25]
+    )
+    max_load_per_core: float | None = Field(
+        None, description="The most that the load of 5 minutes may be.", gt=0, examples=[2]
+    )
+    max_pids_percent: Percent | None = Field(
+        None, description="The most of the container's processes, if limited.", examples=[80]
+    )
     max_open_files_percent: Percent | None = Field(
-        None, description="The most of the machine's open files that may be in use."
+        None, description="The most of the machine's open files that may be in use.", examples=[80]
     )
     max_pressure_percent: dict[Literal["cpu", "memory", "io"], Percent] = Field(
         default_factory=dict,
         description="By resource: the share of the last 10 s in which some process may have waited for it.",
+        examples=[{"memory": 20, "io": 40}],
     )
     min_disk_free_percent: Percent | None = Field(
-        None, description="The least of each file system that has to be free."
+        None, description="The least of each file system that has to be free.", examples=[10]
     )
-    min_disk_free_bytes: float | None = Field(None, description="The least bytes of each that have to be free.", gt=0)
+    min_disk_free_bytes: float | None = Field(
+        None, description="The least bytes of each that have to be free.", gt=0, examples=[1073741824]
+    )
     min_inodes_free_percent: Percent | None = Field(
-        None, description="The least of the inodes of each file system that has to be free."
+        None, description="The least of the inodes of each file system that has to be free.", examples=[5]
     )
 
     @property

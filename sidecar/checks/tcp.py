@@ -22,11 +22,16 @@ class TcpStep(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    send: Secret | None = Field(None, description="A text to send, with a line break behind it; it is never shown.")
+    send: Secret | None = Field(
+        None,
+        description="A text to send, with a line break behind it; it is never shown.",
+        examples=["EHLO probe.example"],
+    )
     expect: Pattern | None = Field(
         None,
         description="A pattern of RE2 that one of the next lines has to match; named groups that are numbers are "
         "exported as `probe_value{name}`.",
+        examples=["^250 "],
     )
     starttls: bool = Field(False, description="Whether TLS begins here.")
 
@@ -43,7 +48,12 @@ class TcpCheck(Check):
     type: Literal["tcp"] = "tcp"
     address: HostPort = Field(description="The host and the port to connect to.", examples=["gateway:8080"])
     tls: bool = Field(False, description="Whether the connection begins with TLS.")
-    dialogue: tuple[TcpStep, ...] = Field((), description="What is said, one step after the other.", max_length=100)
+    dialogue: tuple[TcpStep, ...] = Field(
+        (),
+        description="What is said, one step after the other.",
+        max_length=100,
+        examples=[[{"expect": "^220 "}, {"send": "QUIT"}]],
+    )
     line_break: Literal["crlf", "lf", "none"] = Field(
         "crlf",
         description="What follows each text that is sent. With none, patterns look at everything that has come since "

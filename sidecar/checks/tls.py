@@ -59,9 +59,11 @@ class TlsCheck(Check):
     min_version: Literal["1.2", "1.3"] = Field(
         "1.2", description="The least version of TLS that the server may choose."
     )
-    issuer: str = Field("", description="A text that the name of the certificate's issuer has to hold.")
+    issuer: str = Field(
+        "", description="A text that the name of the certificate's issuer has to hold.", examples=["Let's Encrypt"]
+    )
     starttls: Literal["smtp", "imap", "pop3", "ftp", "postgres"] | None = Field(
-        None, description="The protocol in which TLS is asked for; without it TLS begins at once."
+        None, description="The protocol in which TLS is asked for; without it TLS begins at once.", examples=["smtp"]
     )
 
     @property

@@ -58,9 +58,15 @@ class HttpSettings(_Part):
     listen: Annotated[str, Field(min_length=1), AfterValidator(_address)] = Field(
         "127.0.0.1:9797", description="Address of everything; a host:port, or a path for a Unix socket."
     )
-    token: Secret | None = Field(None, description="Bearer token; needed when `listen` is not loopback.")
+    token: Secret | None = Field(
+        None,
+        description="Bearer token; needed when `listen` is not loopback.",
+        examples=[{"file": "/run/secrets/sidecar-token"}],
+    )
     public: Annotated[str, AfterValidator(_address)] = Field(
-        "", description="Address of /metrics and /health alone, which may be bound wide; off when empty."
+        "",
+        description="Address of /metrics and /health alone, which may be bound wide; off when empty.",
+        examples=["0.0.0.0:9798"],
     )
 
     @model_validator(mode="after")
@@ -76,15 +82,25 @@ class LogSettings(_Part):
     format: str = Field(
         "auto", description="json, console, or auto: console on a terminal.", pattern="^(auto|json|console)$"
     )
-    file: LogFileSettings | None = Field(None, description="A file that gets every line, too.")
+    file: LogFileSettings | None = Field(
+        None, description="A file that gets every line, too.", examples=[{"path": "/var/log/sidecar.jsonl"}]
+    )
 
 
 class RulesEntry(_Part):
     """Rules to evaluate: a shipped pack by name or a file by path, with what is different here."""
 
-    pack: str = Field("", description="Name of a shipped pack; `sidecar rules --help` names all.")
-    file: str = Field("", description="Path or glob of a rule file, from the configuration's folder.")
-    override: dict[str, Override] = Field(default_factory=dict, description="Per rule: what is different here.")
+    pack: str = Field(
+        "", description="Name of a shipped pack; `sidecar rules --help` names all.", examples=["availability"]
+    )
+    file: str = Field(
+        "", description="Path or glob of a rule file, from the configuration's folder.", examples=["rules/*.yml"]
+    )
+    override: dict[str, Override] = Field(
+        default_factory=dict,
+        description="Per rule: what is different here.",
+        examples=[{"ClaudeDown": {"channels": ["oncall"]}}],
+    )
 
 
 class ReloadSettings(_Part):
@@ -99,26 +115,48 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    database: str = Field("", description="Path of the SQLite file; state lives in memory alone when empty.")
+    database: str = Field(
+        "",
+        description="Path of the SQLite file; state lives in memory alone when empty.",
+        examples=["/var/lib/sidecar/sidecar.db"],
+    )
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
         "UTC", description="Zone in which messages show times, beside UTC, and of the calendars of checks."
     )
     external_url: Annotated[str, AfterValidator(_web_url)] = Field(
-        "", description="Where people reach this daemon; messages link there."
+        "", description="Where people reach this daemon; messages link there.", examples=["https://sidecar.example"]
     )
     external_labels: dict[str, str] = Field(
-        default_factory=dict, description="Labels on whatever leaves: cluster, region."
+        default_factory=dict, description="Labels on whatever leaves: cluster, region.", examples=[{"cluster": "eu-1"}]
     )
     http: HttpSettings = Field(default_factory=HttpSettings, description="Listeners.")
     log: LogSettings = Field(default_factory=LogSettings, description="Logs.")
     otlp: OtlpSettings = Field(default_factory=OtlpSettings, description="Telemetry to an OpenTelemetry collector.")
-    pod: str = Field("", description="Name of this pod, on series that only it sees; the host's name when empty.")
+    pod: str = Field(
+        "",
+        description="Name of this pod, on series that only it sees; the host's name when empty.",
+        examples=["${POD_NAME}"],
+    )
     tick: Duration = Field(15.0, description="How often every live series gets a sample.", ge=0.1)
-    checks: list[dict[str, Any]] = Field(default_factory=list, description="What is probed.", repr=False)
-    channels: list[dict[str, Any]] = Field(default_factory=list, description="Where people are told.", repr=False)
-    rules: list[RulesEntry] = Field(default_factory=list, description="What is worth telling.")
+    checks: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="What is probed.",
+        repr=False,
+        examples=[[{"name": "gateway", "type": "http", "url": "http://127.0.0.1:4000/health"}]],
+    )
+    channels: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="Where people are told.",
+        repr=False,
+        examples=[[{"name": "log", "type": "log"}]],
+    )
+    rules: list[RulesEntry] = Field(
+        default_factory=list, description="What is worth telling.", examples=[[{"pack": "availability"}]]
+    )
     include: list[str] | str = Field(
-        default_factory=list, description="Folders or files with more of the same keys; a value is given once in all."
+        default_factory=list,
+        description="Folders or files with more of the same keys; a value is given once in all.",
+        examples=[["conf.d"]],
     )
     network: Network = Field(
         default_factory=Network, description="How connections are made; checks and channels may have it differently."

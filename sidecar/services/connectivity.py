@@ -35,7 +35,9 @@ class ConnectivitySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     addresses: tuple[Annotated[str, AfterValidator(_address)], ...] = Field(
-        (), description="host:port of at least two that have nothing in common; nothing is judged without any."
+        (),
+        description="host:port of at least two that have nothing in common; nothing is judged without any.",
+        examples=[["1.1.1.1:443", "9.9.9.9:443"]],
     )
     every: Duration = Field(10.0, description="Time from one look to the next; a failed probe asks at once.", ge=0.5)
     timeout: Duration = Field(1.5, description="How long an address may take to answer.", gt=0)

@@ -54,7 +54,9 @@ class ClaudeCheck(Check):
         examples=["http://gateway:4000"],
     )
     api_key: Secret | None = Field(
-        None, description="The key: text, {env: NAME} or {file: /path}; none for a gateway that adds its own."
+        None,
+        description="The key: text, {env: NAME} or {file: /path}; none for a gateway that adds its own.",
+        examples=[{"env": "ANTHROPIC_API_KEY"}],
     )
     auth: Literal["x-api-key", "bearer"] = Field(
         "x-api-key", description="The header with the key: x-api-key, or Authorization as newer SDKs send it."
@@ -62,7 +64,9 @@ class ClaudeCheck(Check):
     api_version: str = Field(
         "2023-06-01", description="The header anthropic-version.", examples=["2026-10-21"], pattern=r"^[!-~]{1,40}$"
     )
-    headers: Headers = Field(default_factory=dict, description="More headers; their values are never shown.")
+    headers: Headers = Field(
+        default_factory=dict, description="More headers; their values are never shown.", examples=[{"X-Team": "probe"}]
+    )
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:

@@ -15,7 +15,12 @@ class ClaudeModelsCheck(ClaudeCheck):
     """Asks for the list of models, or for one of them; says nothing about capacity."""
 
     type: Literal["claude.models"] = "claude.models"
-    model: str = Field("", description="A model that must be listed, and whose lifecycle is recorded.", max_length=200)
+    model: str = Field(
+        "",
+        description="A model that must be listed, and whose lifecycle is recorded.",
+        max_length=200,
+        examples=["claude-haiku-5-5"],
+    )
 
     @property
     def path(self) -> str:

@@ -33,6 +33,7 @@ class ClaudeStreamCheck(PaidCheck):
         None,
         description="A stream without content for so long has failed, though it pings; `timeout` without it.",
         gt=0,
+        examples=["10s"],
     )
 
     async def ask(self, ctx: ProbeContext) -> None:

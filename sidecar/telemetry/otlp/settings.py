@@ -39,7 +39,11 @@ class TraceSettings(_Part):
     """Spans of probes, rule groups and deliveries."""
 
     enabled: bool = Field(True, description="Whether spans are sent.")
-    endpoint: Endpoint = Field("", description="Another address for spans, used as it is: with its path.")
+    endpoint: Endpoint = Field(
+        "",
+        description="Another address for spans, used as it is: with its path.",
+        examples=["http://tempo:4318/v1/traces"],
+    )
     sample: float = Field(
         0.01, ge=0, le=1, description="Share of the traces without an error that is sent; those with one always are."
     )
@@ -49,7 +53,11 @@ class MetricSettings(_Part):
     """The numbers of /metrics, sent."""
 
     enabled: bool = Field(True, description="Whether metrics are sent.")
-    endpoint: Endpoint = Field("", description="Another address for metrics, used as it is: with its path.")
+    endpoint: Endpoint = Field(
+        "",
+        description="Another address for metrics, used as it is: with its path.",
+        examples=["http://mimir:9009/otlp/v1/metrics"],
+    )
     interval: Duration = Field(60.0, ge=1, le=600, description="How often all current values are sent.")
 
 
@@ -63,14 +71,21 @@ class OtlpSettings(_Part):
         "",
         description="Address of the receiver, to which /v1/traces and /v1/metrics are added; when empty, that of the "
         "variable OTEL_EXPORTER_OTLP_ENDPOINT, with its headers; off without both.",
+        examples=["http://otel-collector:4318"],
     )
-    headers: dict[str, Secret] = Field(default_factory=dict, description="Headers of each request: credentials.")
+    headers: dict[str, Secret] = Field(
+        default_factory=dict,
+        description="Headers of each request: credentials.",
+        examples=[{"Authorization": {"env": "OTLP_AUTHORIZATION"}}],
+    )
     timeout: Duration = Field(10.0, gt=0, le=60, description="Longest wait for one answer of the receiver.")
     compression: Literal["gzip", "none"] = Field("gzip", description="gzip or none.")
     traces: TraceSettings = Field(default_factory=TraceSettings, description="Spans.")
     metrics: MetricSettings = Field(default_factory=MetricSettings, description="Metrics.")
     network: Network | None = Field(
-        None, description="How to connect, where that is not as the top level's `network` has it."
+        None,
+        description="How to connect, where that is not as the top level's `network` has it.",
+        examples=[{"proxy": "none"}],
     )
     propagate: bool = Field(
         False, description="Whether http checks send `traceparent`, so that a gateway's spans join ours."
