@@ -202,9 +202,10 @@ class Delivery:
     async def _watch(self) -> None:
         """How much waits; and what waits for channels that nobody serves any more grows old."""
         while True:
-            for name in (await self._database.run(outbox.depths)).keys() - self._channels:
-                await self._bury_old(name)
-            await self._report()
+            if unserved := await self._report():
+                for name in unserved:
+                    await self._bury_old(name)
+                await self._report()
             self._turned()
             await asyncio.sleep(REPORT)
 
@@ -356,7 +357,8 @@ class Delivery:
         name = notification.channel
         self._count(name, Update(NOTIFICATIONS, 1.0, Labels(channel=name, result=result.value)))
 
-    async def _report(self) -> None:
+    async def _report(self) -> list[str]:
+        """Tell how much waits; the channels of which nobody takes what waits."""
         depths = await self._database.run(outbox.depths)
         now = self._clock.time()
         updates = []
@@ -364,11 +366,10 @@ class Delivery:
             depth, labels = depths.get(name), Labels(channel=name)
             updates.append(Update(OUTBOX_DEPTH, depth.rows if depth else 0, labels))
             updates.append(Update(OUTBOX_AGE, max(0.0, now - depth.since) if depth else 0.0, labels))
-        updates += [
-            Update(OUTBOX_UNSERVED, depths[name].rows, Labels(channel=name))
-            for name in sorted(depths.keys() - self._channels)
-        ]
+        unserved = sorted(depths.keys() - self._channels)
+        updates += [Update(OUTBOX_UNSERVED, depths[name].rows, Labels(channel=name)) for name in unserved]
         self._emit(Batch(SOURCE, now, tuple(updates), write=False, whole=True))
+        return unserved
 
     def _count(self, channel: str, *updates: Update) -> None:
         self._emit(Batch(delivery_of(channel), self._clock.time(), updates, write=False, whole=False))

@@ -36,6 +36,10 @@ Turns on the grid do not count: a group with a short interval would otherwise ne
 """
 
 
+_UNASKED: Final = -math.inf
+"""When something is due to be told, as long as nobody said: it is asked for in the next turn."""
+
+
 class SteppingClock(Clock, Protocol):
     """A clock that is compared with the wall once per turn."""
 
@@ -133,7 +137,7 @@ class Evaluator:
         self._schedules: tuple[_Schedule, ...] = ()
         self._next_tick = 0.0
         self._ticked = 0.0
-        self._due: float | None = None
+        self._due = _UNASKED
         self._asked = False  # somebody wants a decision, whatever is due
         self._changes: list[tuple[Change, asyncio.Future[None]]] = []
         self._waiting: set[asyncio.Future[None]] = set()  # for changes to be made
@@ -192,16 +196,14 @@ class Evaluator:
 
     async def _sleep(self) -> None:
         """Until something is due, or something wakes us."""
-        times = [self._next_tick, *(schedule.wanted() for schedule in self._schedules)]
-        if self._due is not None:
-            times.append(self._due)
+        times = [self._next_tick, self._due, *(schedule.wanted() for schedule in self._schedules)]
         # At least once a second the clock is compared with the wall: a machine that slept must not stay asleep.
         delay = min(1.0, max(0.0, min(times) - self._clock.time()))
+        timer = asyncio.get_running_loop().call_later(delay, self._wake.set)
         try:
-            async with asyncio.timeout(delay):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+            await self._wake.wait()
+        finally:
+            timer.cancel()
         self._wake.clear()
 
     async def once(self) -> None:
@@ -223,8 +225,9 @@ class Evaluator:
                 results += self._evaluate(schedule, at, now).results
                 await asyncio.sleep(0)  # a long list of groups must not hold the loop in one piece
         asked, self._asked = self._asked, False  # who asks from here on asks for the next turn
-        if results or changes or asked or self._due is None or now >= self._due:
-            self._due = await self._announce(now, results)
+        if results or changes or asked or now >= self._due:
+            due = await self._announce(now, results)
+            self._due = math.inf if due is None else due
         for _, done in changes:
             if not done.done():  # whoever waited may be gone
                 done.set_result(None)
@@ -309,7 +312,7 @@ class Evaluator:
         """Every group to its place on the grid, as seen from *now*."""
         self._schedules = tuple(_Schedule(group, next_turn(group, now)) for group in self._engine.rules.groups)
         self._next_tick = self._store.grid(now) + self._tick
-        self._due = None  # whatever was due is asked for anew
+        self._due = _UNASKED
 
 
 def turns_of(group: str) -> str:

@@ -132,10 +132,12 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout == 0:
+            return []  # the loop has work: what came through its pipe can wait until it has none
         if self._loop.busy or timeout is None:
             # A thread's result, or what a thread or signal unknown to us will send, comes through the loop's own pipe.
-            return super().select(timeout if timeout == 0 else None)
+            return super().select(None)
         ready = super().select(0)
-        if not ready and timeout > 0:
+        if not ready:
             self._loop.jump()
         return ready

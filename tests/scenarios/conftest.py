@@ -5,22 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.model.families import PROCESS_RESIDENT
-from sidecar.model.samples import Update
+from sidecar.telemetry import loop
 from sidecar.telemetry.process import ProcessReader
 from sidecar.testing import Wire
 from tests.scenarios.world import World
 
 
 @pytest.fixture(autouse=True)
-def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process that is measured is pytest's, whose memory would alarm a pack that watches the daemon's."""
-    updates = ProcessReader.updates
+def nothing_about_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours of samples about pytest's own process are no part of a story, and its memory would alarm a pack.
 
-    def without_memory(reader: ProcessReader) -> tuple[Update, ...]:
-        return tuple(update for update in updates(reader) if update.family is not PROCESS_RESIDENT)
-
-    monkeypatch.setattr(ProcessReader, "updates", without_memory)
+    Nor is the loop's lateness: in virtual time nothing is late, and looking twice a second is half of an idle hour.
+    """
+    monkeypatch.setattr(ProcessReader, "updates", lambda _: ())
+    monkeypatch.setattr(loop, "INTERVAL", 3600.0)
 
 
 @pytest.fixture

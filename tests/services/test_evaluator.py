@@ -144,6 +144,22 @@ async def test_who_wakes_it_while_it_announces_is_heard(clock):
     assert len(asked) == 2
 
 
+async def test_who_has_nothing_to_tell_is_not_asked_every_second(clock):
+    """After the first turn and those in which a rule came to something, there is nothing to decide until it is due."""
+    asked: list[float] = []
+    daemon = Daemon(clock)
+
+    async def announce(now: float, _: Sequence[Result]) -> float | None:
+        asked.append(now)
+        return None
+
+    daemon.evaluator._announce = announce
+
+    await run(daemon, 600)
+
+    assert len(asked) == 11  # the first, and the grid's
+
+
 @pytest.mark.parametrize("turning", [pytest.param(True, id="in a turn"), pytest.param(False, id="after the last one")])
 async def test_a_change_that_comes_too_late_is_refused(clock, *, turning: bool):
     """Whoever wants another configuration of a daemon that stops is told so, and does not wait for ever."""
