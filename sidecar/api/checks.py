@@ -1,12 +1,14 @@
 """The checks: what they say, why, and what comes next."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from aiohttp import web
 from pydantic import Field
 
-from sidecar.api.endpoint import Answer, Asked, Nothing, Part, get, post
+from sidecar.api.endpoint import Answer, Asked, Part, get, post
+from sidecar.api.histories import Latency, Outcome, Uptime, latency, outcomes, uptimes
 from sidecar.api.moments import Stamp, iso
 from sidecar.api.problems import ApiError, Word
 from sidecar.api.runs import Runs
@@ -14,7 +16,9 @@ from sidecar.checks import Check
 from sidecar.model.checks import LAPSED, OFF_HOURS, OFFLINE, UNKNOWN, CheckState, CheckStatus, ProbeResult
 from sidecar.model.checks import Evidence as Seen
 from sidecar.model.durations import show
+from sidecar.model.history import CheckHistory
 from sidecar.model.labels import Labels
+from sidecar.model.outcomes import MOST
 from sidecar.model.samples import SeriesData, is_stale
 from sidecar.promql import LOOKBACK_MS
 
@@ -30,6 +34,12 @@ class OneCheck(Asked):
     """Which check."""
 
     name: str = Field(description="The check's name.", min_length=1)
+
+
+class AllChecks(Asked):
+    """How much to tell of each check."""
+
+    recent: int = Field(0, description="How many outcomes of its last probes.", ge=0, le=MOST)
 
 
 class Probe(Part):
@@ -57,6 +67,8 @@ class CheckSummary(Part):
     labels: dict[str, str]
     last: Probe | None
     next_run: Stamp | None = Field(description="When it is probed next, if that is known.")
+    uptime: dict[str, Uptime] = Field(description="How long it was up in the last 1h, 24h, 7d and 30d.")
+    recent: list[Outcome] = Field(description="Its last probes, the oldest first: as many as were asked for.")
 
 
 class Evidence(Part):
@@ -82,6 +94,7 @@ class CheckDetail(CheckSummary):
     schedule: str = Field(description="When it is probed, in words.")
     depends_on: list[str]
     phases: dict[str, float] = Field(description="Seconds of each phase of the last probe.")
+    latency: Latency | None = Field(description="How long its last probes took; null if none succeeded.")
     last_failure: Probe | None = Field(description="The last failed probe, also after a recovery.")
     evidence: Evidence | None = Field(description="What the last failed probe saw.")
     series: dict[str, float | None] = Field(description="The current values of its series.")
@@ -94,8 +107,17 @@ class Run(Part):
     check: CheckSummary
 
 
-def summary(check: Check, state: CheckState, next_run: float | None) -> CheckSummary:
-    """*check* in short."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a check beside its state."""
+
+    history: CheckHistory
+    next_run: float | None
+    now: float
+
+
+def summary(check: Check, state: CheckState, known: Known, recent: int = 0) -> CheckSummary:
+    """*check* in short, with its last *recent* outcomes."""
     return CheckSummary(
         name=check.name,
         type=check.type,
@@ -106,20 +128,19 @@ def summary(check: Check, state: CheckState, next_run: float | None) -> CheckSum
         reason=reason(check, state),
         labels=dict(check.labels),
         last=probe(state.last),
-        next_run=iso(next_run),
+        next_run=iso(known.next_run),
+        uptime=uptimes(known.history, known.now),
+        recent=outcomes(known.history, recent),
     )
 
 
-def detail(
-    check: Check, state: CheckState, next_run: float | None, series: Sequence[SeriesData], now: float
-) -> CheckDetail:
+def detail(check: Check, state: CheckState, known: Known, series: Sequence[SeriesData]) -> CheckDetail:
     """*check* with all that is known of it; *series* are its own."""
-    values = {str(labels): value for labels, value in current(series, now) if not labels.name.endswith("_bucket")}
-    phases = {
-        labels.text("phase"): value for labels, value in current(series, now) if labels.name == "probe_phase_seconds"
-    }
+    live = current(series, known.now)
+    values = {str(labels): value for labels, value in live if not labels.name.endswith("_bucket")}
+    phases = {labels.text("phase"): value for labels, value in live if labels.name == "probe_phase_seconds"}
     return CheckDetail(
-        **dict(summary(check, state, next_run)),
+        **dict(summary(check, state, known, MOST)),
         every=check.every,
         timeout=check.timeout,
         failures=state.failures,
@@ -130,6 +151,7 @@ def detail(
         schedule=schedule(check),
         depends_on=list(check.depends_on),
         phases=phases,
+        latency=latency(known.history),
         last_failure=probe(state.last_failure),
         evidence=evidence(state),
         series=values,
@@ -218,6 +240,10 @@ class Watching(Protocol):
         """When the check is probed next, in seconds since the epoch, if that is known."""
         ...
 
+    def history(self, check: str, /) -> CheckHistory:
+        """What the check's last probes came to, and how long it was up."""
+        ...
+
     def series(self, check: str, /) -> Sequence[SeriesData]:
         """The check's series."""
         ...
@@ -238,22 +264,25 @@ def routes(watching: Watching, now: Callable[[], float]) -> list[web.RouteDef]:
             raise ApiError(Word.NOT_FOUND, f"got the check {name[:80]!r}, expected one of: {names}")
         return known[name], watching.states().get(name, CheckState())
 
-    async def every(_: Nothing) -> list[CheckSummary]:
+    def known(name: str) -> Known:
+        return Known(watching.history(name), watching.next_run(name), now())
+
+    async def every(asked: AllChecks) -> list[CheckSummary]:
         states = watching.states()
         return [
-            summary(check, states.get(check.name, CheckState()), watching.next_run(check.name))
+            summary(check, states.get(check.name, CheckState()), known(check.name), asked.recent)
             for check in sorted(watching.checks, key=lambda check: check.name)
         ]
 
     async def one(asked: OneCheck) -> CheckDetail:
         check, state = find(asked.name)
-        return detail(check, state, watching.next_run(check.name), watching.series(check.name), now())
+        return detail(check, state, known(check.name), watching.series(check.name))
 
     async def run(asked: OneCheck) -> Answer[Run]:
         check, state = find(asked.name)
         finished = await runs.run(check, state)
         check, state = find(asked.name)
-        found = Run(finished=finished, check=summary(check, state, watching.next_run(check.name)))
+        found = Run(finished=finished, check=summary(check, state, known(check.name)))
         return Answer(found, status=200 if finished else 202)
 
     missing = {404: "There is no such check."}

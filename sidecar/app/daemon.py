@@ -35,7 +35,7 @@ from sidecar.db import heartbeats as table
 from sidecar.model.alerts import Alert, EndReason, RuleKey
 from sidecar.model.families import ALERTS, BUILD_INFO, DATABASE_WRITABLE, HEALTH_STATUS, SIDECAR_ALERTS
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import Notification
+from sidecar.model.notifications import Blame, Notification
 from sidecar.model.samples import Batch, Update
 from sidecar.outbound import Outbound
 from sidecar.rules.compiled import Alerting, Recording
@@ -46,11 +46,12 @@ from sidecar.services.delivery import REPORT, Delivery, delivery_of
 from sidecar.services.dispatcher import Dispatcher
 from sidecar.services.evaluator import Evaluator
 from sidecar.services.events import Events
-from sidecar.services.evidence import evidence
+from sidecar.services.evidence import blame, evidence
 from sidecar.services.heartbeats import Heartbeats
 from sidecar.services.prober import TURN, Prober
 from sidecar.services.quieting import Quieter
 from sidecar.services.start import Start
+from sidecar.services.trends import Trends
 from sidecar.services.uptime import Uptimes
 from sidecar.services.web import Web
 from sidecar.store import Store
@@ -107,7 +108,6 @@ class App:
             database,
             emit=self.store.append,
             remembered=saved.uptime,
-            away_since=saved.saved_at,
         )
         self.prober = Prober(
             config.checks,
@@ -139,7 +139,10 @@ class App:
             turned=self.turns.expect("delivery", REPORT),
         )
         self.quieter = Quieter(Quieting(saved.silences, saved.acks), self.book, database, clock, self._wake)
-        self.dispatcher = Dispatcher(database, self.book, self._circumstances(), self.start, self.delivery.wake)
+        trends = Trends(self.engine, self.store)
+        self.dispatcher = Dispatcher(
+            database, self.book, self._circumstances(), self.start, self.delivery.wake, trends=trends
+        )
         if set_back:
             self.dispatcher.step(set_back)
             self.quieter.step(set_back)
@@ -188,7 +191,7 @@ class App:
         }
         channels = {channel.name: channel for channel in self.config.channels}
         mutes = partial(self._mutes, {rule.key: rule for rule in self.config.rules.alerting})
-        return Circumstances(channels, policies, mutes, self.quieter.state.acked, self.evidence_of)
+        return Circumstances(channels, policies, mutes, self.quieter.state.acked, self.evidence_of, self.blame_of)
 
     def _mutes(self, rules: Mapping[RuleKey, Alerting], alert: Alert, channel: str, now: float) -> Mutes:
         rule = rules.get(alert.rule)
@@ -201,6 +204,10 @@ class App:
         name = alert.labels.text("check")
         check = next((check for check in self.config.checks if check.name == name), None)
         return evidence(alert, check, self.prober.states()[name]) if check else ""
+
+    def blame_of(self, alert: Alert) -> Blame | None:
+        """Whose fault it is that the check is down of which *alert* tells, where the checks know it together."""
+        return blame(alert, self.config.checks, self.prober.states())
 
     async def run(self, *, listen: bool = True) -> None:
         """Watch and tell until cancelled; then finish what is under way, within seconds."""

@@ -84,8 +84,6 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     (
         """CREATE TABLE uptime (
             name TEXT PRIMARY KEY,
-            status TEXT NOT NULL,
-            since REAL NOT NULL,
             spans BLOB NOT NULL,
             outcomes BLOB NOT NULL
         )""",

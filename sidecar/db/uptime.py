@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 
-from sidecar.model.checks import CheckStatus
 from sidecar.model.history import CheckHistory
 from sidecar.model.outcomes import Outcomes
 from sidecar.model.uptime import Spans
@@ -20,34 +19,32 @@ class Row:
     """One check's history as it was at some moment; nobody changes it any more."""
 
     name: str
-    status: str
-    since: float
     spans: bytes
     outcomes: bytes
 
 
 def row(name: str, history: CheckHistory) -> Row:
-    """*history* as it is now."""
-    return Row(name, history.status.value, history.since, history.spans.to_bytes(), history.outcomes.to_bytes())
+    """*history* as it was when it was settled last."""
+    return Row(name, history.spans.to_bytes(), history.outcomes.to_bytes())
 
 
 def save(connection: sqlite3.Connection, rows: Iterable[Row], gone: Collection[str] = ()) -> None:
     """Remember *rows*; forget the names in *gone*."""
     connection.executemany("DELETE FROM uptime WHERE name = ?", [(name,) for name in gone])
     connection.executemany(
-        "INSERT OR REPLACE INTO uptime (name, status, since, spans, outcomes) VALUES (?, ?, ?, ?, ?)",
-        [(row.name, row.status, row.since, row.spans, row.outcomes) for row in rows],
+        "INSERT OR REPLACE INTO uptime (name, spans, outcomes) VALUES (?, ?, ?)",
+        [(row.name, row.spans, row.outcomes) for row in rows],
     )
 
 
 def load(connection: sqlite3.Connection) -> dict[str, CheckHistory]:
-    """The history of each check, by its name, as it was saved."""
-    return dict(_read(connection.execute("SELECT name, status, since, spans, outcomes FROM uptime ORDER BY name")))
+    """The history of each check, by its name, as it was saved; nothing is known of what came after."""
+    return dict(_read(connection.execute("SELECT name, spans, outcomes FROM uptime ORDER BY name")))
 
 
 def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, CheckHistory]]:
-    for name, status, since, spans, outcomes in rows:
+    for name, spans, outcomes in rows:
         try:
-            yield name, CheckHistory(Outcomes(outcomes), Spans(spans), CheckStatus(status), float(since))
+            yield name, CheckHistory(Outcomes(outcomes), Spans(spans))
         except (ValueError, TypeError) as exc:  # one bad row must not hide the others
             _log.error("uptime.unreadable", name=name, error=type(exc).__name__)

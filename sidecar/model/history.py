@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
 
 from sidecar.model.checks import CheckState, CheckStatus, ProbeResult, Verdict
 from sidecar.model.outcomes import Outcome, Outcomes
 from sidecar.model.uptime import KEPT, WINDOWS, Spans, Uptime
-
-_SEEN: Final = (CheckStatus.UP, CheckStatus.DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,11 @@ class CheckHistory:
     status: CheckStatus = CheckStatus.UNKNOWN
     since: float = 0.0  # from when that status is not in the spans yet
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it counts as up or down now."""
+        return self.status is not CheckStatus.UNKNOWN
+
     def learn(self, state: CheckState, result: ProbeResult | None, now: float) -> None:
         """The check is in *state* now, by *result* if there was one."""
         if result is not None:
@@ -44,21 +46,27 @@ class CheckHistory:
     def become(self, status: CheckStatus, at: float) -> None:
         """From *at* on the check has that status."""
         if status is not self.status:
-            self._settle(at)
+            self.settle(at)
             self.status, self.since = status, max(at, self.spans.until or at)
 
     def step(self, seconds: float, now: float) -> None:
         """The clock jumped by *seconds* to *now*: forward, nobody looked; back, what was seen moves along."""
-        self._settle(now - seconds)
+        self.settle(now - seconds)
         self.since = now
         if seconds < 0:
             self.spans.shift(seconds)
             self.outcomes.shift(seconds)
 
+    def settle(self, now: float) -> None:
+        """Put into the spans what is known by *now*."""
+        if self.is_seen:
+            self.spans.add(self.since, now, up=self.status is CheckStatus.UP)
+            self.since = max(now, self.since)
+
     def uptime(self, window: float, now: float) -> Uptime:
         """How long it was up and down in the last *window* seconds."""
         found = self.spans.within(now - window, now)
-        if self.status not in _SEEN:
+        if not self.is_seen:
             return found
         running = min(window, max(0.0, now - self.since))
         return found + (Uptime(up=running) if self.status is CheckStatus.UP else Uptime(down=running))
@@ -81,12 +89,8 @@ class CheckHistory:
 
     def ends(self) -> float:
         """When something was seen last."""
-        return self.since if self.status in _SEEN else self.spans.until or 0.0
+        return self.since if self.is_seen else self.spans.until or 0.0
 
     def is_forgotten(self, now: float) -> bool:
         """Whether all of it is too old to be told."""
-        return self.status not in _SEEN and now - self.ends() > KEPT
-
-    def _settle(self, at: float) -> None:
-        if self.status in _SEEN:
-            self.spans.add(self.since, at, up=self.status is CheckStatus.UP)
+        return not self.is_seen and now - self.ends() > KEPT

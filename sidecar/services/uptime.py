@@ -27,8 +27,8 @@ _MEASURED: Final = ("24h", "7d", "30d")  # an hour is what the store itself can 
 class Uptimes:
     """The history of each of *checks*, and of those that have left, for 31 days, in case they return.
 
-    *remembered* is what the daemon before us saw, until *away_since*, its last sign of life; the time since then counts
-    as not seen. *emit* gets the share of each longer window in which a check was up, once a minute.
+    *remembered* is what the daemon before us wrote down last; the time since then counts as not seen. *emit* gets the
+    share of each longer window in which a check was up, once a minute.
     """
 
     def __init__(
@@ -39,14 +39,13 @@ class Uptimes:
         *,
         emit: Emit,
         remembered: Mapping[str, CheckHistory] | None = None,
-        away_since: float | None = None,
     ) -> None:
         self._clock = clock
         self._database = database
         self._emit = emit
         known = dict(remembered or {})
         for history in known.values():
-            _resume(history, away_since, clock.time())
+            _resume(history, clock.time())
         self._gone = dict(sorted(known.items(), key=lambda item: item[1].ends()))
         self._watched: dict[str, CheckHistory] = {}
         self._dirty: set[str] = set(known)
@@ -103,6 +102,10 @@ class Uptimes:
         for name in [name for name, history in self._gone.items() if history.is_forgotten(now)]:
             del self._gone[name]
             self._dirty.add(name)
+        for name, history in self._watched.items():
+            if history.is_seen:
+                history.settle(now)
+                self._dirty.add(name)
         dirty, self._dirty = self._dirty, set()
         if dirty:
             rows = [table.row(name, history) for name, history in self._all() if name in dirty]
@@ -121,9 +124,8 @@ class Uptimes:
         return chain([*self._watched.items()], [*self._gone.items()])
 
 
-def _resume(history: CheckHistory, away_since: float | None, now: float) -> None:
-    """What was left open ends when the daemon before us was last alive; nothing of it lies ahead of *now*."""
-    history.become(CheckStatus.UNKNOWN, history.since if away_since is None else away_since)
+def _resume(history: CheckHistory, now: float) -> None:
+    """Nothing that was seen lies ahead of *now*."""
     ahead = max([history.spans.until or now, *(outcome.at for outcome in history.outcomes)]) - now
     if ahead > 0:  # the clock was set back while nobody looked
         history.step(-ahead, now)
