@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
 
-from sidecar.api import problems
+from sidecar.api import problems, refusals
 from sidecar.config import Settings
 from sidecar.services.web import Web
 
@@ -32,7 +32,7 @@ async def listening(
         public=settings.http.public,
         token=settings.http.token.reveal if settings.http.token else None,
         hosts=[host] if host else [],
-        around=[problems.in_json()],
+        around=[refusals.in_html(_refusal), problems.in_json()],
     )
     server = asyncio.create_task(served.run(), name="web")
     bound = asyncio.create_task(served.bound.wait())
@@ -50,3 +50,9 @@ async def listening(
         server.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await server
+
+
+def _refusal(title: str, text: str, root: str) -> tuple[str, Mapping[str, str]]:
+    from sidecar.page import frame
+
+    return frame.refusal(title, text, root)

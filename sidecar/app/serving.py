@@ -8,6 +8,7 @@ from aiohttp import web
 from sidecar.api import health, metrics
 from sidecar.app.reloading import Reloader
 from sidecar.app.view import Parts, View
+from sidecar.services.delivery import Delivery
 from sidecar.services.events import Events
 from sidecar.services.heartbeats import Heartbeats
 from sidecar.services.late import Late, all_of
@@ -17,6 +18,7 @@ class Served(Parts, Protocol):
     """The daemon, as far as it is served."""
 
     reloader: Reloader
+    delivery: Delivery
     heartbeats: Heartbeats
     events: Events
 
@@ -49,6 +51,12 @@ def routes(
 
         return [*v1.routes(View(daemon), ready, alive), v1.description(lambda: all_of(served))]
 
+    def page() -> Iterable[web.RouteDef]:
+        from sidecar import page
+        from sidecar.app.overview import Overview
+
+        return page.routes(Overview(daemon))
+
     served: list[web.AbstractRouteDef] = [
         *metrics.routes(daemon.live, lambda: daemon.config.settings.external_labels),
         *health.routes(daemon.health, ready, alive, lambda: daemon.reloader.status),
@@ -56,5 +64,6 @@ def routes(
         Late(["/api/v1/heartbeats"], heartbeats),
         Late(["/api/v1/events"], events),
         Late(["/api/v1", "/-"], v1),
+        Late(["/", "/alerts", "/checks", "/configuration", "/live", "/static"], page),
     ]
     return served

@@ -1,9 +1,12 @@
 """Who may ask, and how long an answer may take."""
 
 import asyncio
+import base64
+import binascii
 import hmac
 import re
-from collections.abc import Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import aclosing
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -17,8 +20,45 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.\-]+)(:[0-9]{1,5})?")
 _SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
-def bounded(seconds: float) -> Middleware:
-    """Requests that arrive too slowly get 408; answers that are taken too slowly are cut off."""
+class Stream(web.StreamResponse):
+    """An answer without an end: *chunks*, each as it comes. A handler returns it, and `bounded` sends it."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes], *, content_type: str) -> None:
+        super().__init__()
+        self.content_type = content_type
+        self.chunks = chunks
+
+
+class Streams:
+    """The streams that are being sent; a server that ends does not wait for them."""
+
+    def __init__(self) -> None:
+        self._ended = asyncio.Event()
+
+    async def end(self, _: object = None) -> None:
+        """No stream goes on, and none begins."""
+        self._ended.set()
+
+    async def next(self, chunks: AsyncGenerator[bytes]) -> bytes | None:
+        """The next chunk; None when there is none, or none is wanted any more."""
+        coming = asyncio.ensure_future(anext(chunks, None))
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait((coming, ended), return_when=asyncio.FIRST_COMPLETED)
+            return await coming if coming.done() else None
+        finally:
+            for task in (coming, ended):
+                task.cancel()
+            # A generator can only be closed when nothing of it runs any more.
+            await asyncio.gather(coming, ended, return_exceptions=True)
+
+
+def bounded(seconds: float, streams: Streams | None = None) -> Middleware:
+    """Requests that arrive too slowly get 408; answers that are taken too slowly are cut off.
+
+    A `Stream` may take as long as it likes to say something, until *streams* end; what it has said has to be taken.
+    """
+    streams = streams or Streams()
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -28,6 +68,8 @@ def bounded(seconds: float) -> Middleware:
                 response = await handler(request)
                 # Sent here and not by aiohttp, whose own sending waits forever for a client that does not read.
                 await response.prepare(request)
+                if isinstance(response, Stream):
+                    await _pump(response, request, streams, limit, seconds)
                 await response.write_eof()
                 if request.content.exception() is not None:
                     # The rest cannot be read. aiohttp would try, and log a traceback, for whatever anybody sends.
@@ -45,6 +87,22 @@ def bounded(seconds: float) -> Middleware:
     return middleware
 
 
+async def _pump(
+    response: Stream, request: web.Request, streams: Streams, limit: asyncio.Timeout, seconds: float
+) -> None:
+    """Send what *response* has to say, each chunk within *seconds*; *limit* bounds what follows."""
+    loop = asyncio.get_running_loop()
+    async with aclosing(response.chunks) as chunks:
+        while request.method != hdrs.METH_HEAD:
+            limit.reschedule(None)
+            chunk = await streams.next(chunks)
+            limit.reschedule(loop.time() + seconds)
+            if chunk is None:
+                break
+            await response.write(chunk)
+    request.protocol.force_close()  # it has no end that a client could wait for
+
+
 @web.middleware
 async def readable(request: web.Request, handler: Handler) -> web.StreamResponse:
     """A body that cannot be read, because it breaks off or is not encoded as its header says, is a bad request."""
@@ -55,24 +113,48 @@ async def readable(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def token_required(token: Callable[[], str]) -> Middleware:
-    """Only requests with `Authorization: Bearer <token>` come through; *token* is asked anew for each."""
+    """Only requests that know the token come through; *token* is asked anew for each.
+
+    Programs send `Authorization: Bearer <token>`. Browsers ask people for a name and a password when they are offered
+    Basic: the token is the password, and any name will do.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        given = _given(request.headers.get(hdrs.AUTHORIZATION, ""))
         try:
             expected = token()
         except SecretError as exc:
             raise web.HTTPServiceUnavailable(text="http.token cannot be read; is its file mounted?\n") from exc
-        good = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
-        if scheme.lower() != "bearer" or not good or not expected:
-            raise web.HTTPUnauthorized(
-                text="expected the header 'Authorization: Bearer' with http.token\n",
-                headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="sidecar"'},
-            )
+        if not hmac.compare_digest(given, expected.encode()) or not expected:
+            raise _unauthorized(request)
         return await handler(request)
 
     return middleware
+
+
+def _given(authorization: str) -> bytes:
+    """The token in the header; empty when there is none."""
+    scheme, _, given = authorization.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return given.strip().encode("utf-8", "replace")
+        case "basic":
+            try:
+                return base64.b64decode(given.strip(), validate=True).partition(b":")[2]
+            except (binascii.Error, ValueError):
+                return b""
+    return b""
+
+
+def _unauthorized(request: web.Request) -> web.HTTPUnauthorized:
+    """Browsers are offered to log in; a program that is, too, might ask somebody for a password who is not there."""
+    refusal = web.HTTPUnauthorized(text="expected the header 'Authorization: Bearer' with http.token\n")
+    if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
+        refusal.text = "log in with any name, and http.token as the password\n"
+        refusal.headers.add(hdrs.WWW_AUTHENTICATE, 'Basic realm="sidecar", charset="UTF-8"')
+    refusal.headers.add(hdrs.WWW_AUTHENTICATE, 'Bearer realm="sidecar"')
+    return refusal
 
 
 def own_names(hosts: Collection[str]) -> Middleware:

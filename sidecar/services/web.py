@@ -147,7 +147,10 @@ class Web:
         return self._app(public, [])
 
     def _app(self, routes: Sequence[web.AbstractRouteDef], middlewares: Sequence[Any]) -> web.Application:
-        app = web.Application(client_max_size=self._max_body, middlewares=[guard.bounded(self._patience), *middlewares])
+        streams = guard.Streams()
+        bounds = guard.bounded(self._patience, streams)
+        app = web.Application(client_max_size=self._max_body, middlewares=[bounds, *middlewares])
+        app.on_shutdown.append(streams.end)
         app.on_response_prepare.append(guard.plain_headers)
         app.router.add_routes(routes)
         return app

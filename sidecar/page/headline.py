@@ -1,0 +1,91 @@
+"""How it goes, in one sentence."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from sidecar.api.health import CheckView, Health, Status
+from sidecar.model.alerts import Alert, severity_rank
+from sidecar.model.checks import CheckStatus
+from sidecar.page.writing import words
+
+_NAMED: Final = 3
+"""Checks that are named in a sentence; of more, the number is told."""
+_SERIOUS: Final = 1
+"""Of a severity's rank: what wakes people."""
+
+
+class Since(NamedTuple):
+    """A sentence with a time behind it, and why."""
+
+    text: str
+    at: float | None = None  # since when, seconds since the epoch
+    check: str = ""  # the check whose reason says more
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One word, one sentence, and the tone of the whole: the worst of what checks and alerts say."""
+
+    tone: Status
+    word: str
+    said: Since
+    alerts: str  # what fires, in words; empty when nothing does
+
+
+def headline(health: Health, alerts: Sequence[Alert]) -> Headline:
+    """What is to be said of *health* and of the *alerts* that fire."""
+    firing = [alert for alert in alerts if alert.firing]
+    tone = health.status
+    if tone is Status.HEALTHY and firing:
+        serious = any(severity_rank(alert.severity) <= _SERIOUS for alert in firing)
+        tone = Status.CRITICAL if serious else Status.DEGRADED
+    told = words(len(firing), "alert") + (" fires" if len(firing) == 1 else " fire") if firing else ""
+    said = _said(health)
+    if health.status is Status.HEALTHY and firing:
+        return Headline(tone, told[:1].upper() + told[1:], Since("although " + said.text), "")
+    return Headline(tone, health.status.value.capitalize(), said, told)
+
+
+def _said(health: Health) -> Since:
+    match health.status:
+        case Status.CRITICAL:
+            failed = [check for check in health.checks if check.name in health.critical_failures]
+            return _down(failed)
+        case Status.DEGRADED:
+            return _down([check for check in health.checks if check.status is CheckStatus.DOWN])
+        case Status.UNKNOWN:
+            return _unknown(health)
+    total, up = len(health.checks), sum(check.status is CheckStatus.UP for check in health.checks)
+    if up == total:
+        return Since("the only check is up" if up == 1 else f"all {up} checks are up")
+    return Since(f"{up} of {words(total, 'check')} are up, and none is down")
+
+
+def _down(checks: Sequence[CheckView]) -> Since:
+    began = min((check.state.since for check in checks if check.state.since is not None), default=None)
+    if len(checks) == 1:
+        return Since(f"{checks[0].name} is down", began, checks[0].name)
+    return Since(f"{words(len(checks), 'check')} are down ({_names(checks)}), the first", began, checks[0].name)
+
+
+def _unknown(health: Health) -> Since:
+    if not health.checks:
+        return Since("nothing is watched: the configuration has no checks")
+    open_ = [check for check in health.checks if check.status is CheckStatus.UNKNOWN]
+    told = [check for check in open_ if check.critical] or open_
+    if all(check.state.last is None for check in told):
+        return Since("no result yet of " + _names(told))
+    begun = [check.state.since for check in told if check.state.since is not None]
+    verb = "has" if len(told) == 1 else "have"
+    return Since(f"{_names(told)} {verb} no verdict", min(begun, default=None), told[0].name)
+
+
+def _names(checks: Sequence[CheckView]) -> str:
+    return ", ".join(_some([check.name for check in checks]))
+
+
+def _some(names: Sequence[str]) -> Iterator[str]:
+    yield from names[:_NAMED]
+    if len(names) > _NAMED:
+        yield f"and {len(names) - _NAMED} more"

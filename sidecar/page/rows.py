@@ -1,0 +1,153 @@
+"""Every check in a row: the worst first."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2s
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from markupsafe import Markup
+
+from sidecar.api import checks as api
+from sidecar.checks import Check
+from sidecar.model.checks import OFF_HOURS, CheckState, CheckStatus, Verdict
+from sidecar.model.families import PROBE_PHASE
+from sidecar.model.history import Latency
+from sidecar.model.matchers import Matcher, MatchOp
+from sidecar.model.outcomes import Outcome
+from sidecar.model.uptime import Uptime
+from sidecar.page import times
+from sidecar.page.daemon import Daemon
+from sidecar.page.frame import Frame, Section
+from sidecar.page.paced import paced
+
+DRAWN: Final = 100
+"""Checks with graphics and all words; of more, those that are up have one line each."""
+_ORDER: Final = {CheckStatus.DOWN: 0, CheckStatus.UNKNOWN: 1, CheckStatus.UP: 2}
+_MINUTE: Final = 60.0
+OUTCOMES: Final = {Verdict.SUCCESS: "up", Verdict.FAILURE: "down", Verdict.UNKNOWN: "unknown"}
+"""The word of `graphics.strip` for each verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One check as its row shows it."""
+
+    check: Check
+    state: CheckState
+    reason: str
+    uptimes: Mapping[str, Uptime]
+    outcomes: Sequence[Outcome]
+    latency: Latency | None
+    phases: Mapping[str, float]
+    next_run: float | None
+
+    @property
+    def said(self) -> str:
+        """Its last result in words, or why it is in its state."""
+        last = self.state.last
+        return api.words(last) if last is not None and last.ok and self.state.status is CheckStatus.UP else self.reason
+
+    @property
+    def notes(self) -> Mapping[str, str | float]:
+        """What the last probe found out."""
+        return self.state.last.notes if self.state.last else {}
+
+    @property
+    def id(self) -> str:
+        """Of its element."""
+        return f"check-{blake2s(self.check.name.encode(), digest_size=6).hexdigest()}"
+
+    @property
+    def off(self) -> bool:
+        """Whether it is outside of its hours, so that nobody waits for it."""
+        return self.state.reason == OFF_HOURS
+
+    @property
+    def strip(self) -> list[str]:
+        """Words for `graphics.strip`."""
+        return [OUTCOMES[outcome.verdict] for outcome in self.outcomes]
+
+    @property
+    def took(self) -> list[float | None]:
+        """Seconds of each success, for `graphics.sparkline`."""
+        return [outcome.seconds if outcome.verdict is Verdict.SUCCESS else None for outcome in self.outcomes]
+
+
+@dataclass(slots=True)
+class Known:
+    """A row that was made before, and what of: while that is the same, so is the row."""
+
+    state: CheckState
+    minute: float
+    row: Row
+    html: dict[str, Markup] = field(default_factory=dict)  # by template
+
+
+_known: WeakKeyDictionary[Daemon, dict[str, Known]] = WeakKeyDictionary()
+
+
+async def gather(daemon: Daemon, now: float) -> list[Known]:
+    """Every check, the worst first: down before unknown before up, critical before others."""
+    states, before = daemon.states(), _known.get(daemon, {})
+    found: dict[str, Known] = {}
+    async for check in paced(daemon.checks):
+        state, old = states.get(check.name, CheckState()), before.get(check.name)
+        minute = now // _MINUTE
+        if old is not None and old.state is state and old.minute == minute and old.row.check is check:
+            found[check.name] = old
+        else:
+            found[check.name] = Known(state, minute, _row(daemon, check, state, now))
+    _known[daemon] = found
+    return sorted(found.values(), key=_rank)
+
+
+def _row(daemon: Daemon, check: Check, state: CheckState, now: float) -> Row:
+    history = daemon.history(check.name)
+    return Row(
+        check=check,
+        state=state,
+        reason=api.reason(check, state),
+        uptimes=history.uptimes(now),
+        outcomes=tuple(history.outcomes),
+        latency=history.latency(),
+        phases=phases(daemon, check.name, now),
+        next_run=daemon.next_run(check.name),
+    )
+
+
+def phases(daemon: Daemon, check: str, now: float) -> Mapping[str, float]:
+    """Seconds of each phase of the check's last probe."""
+    named = Matcher("__name__", MatchOp.EQ, PROBE_PHASE.name), Matcher("check", MatchOp.EQ, check)
+    return {labels.text("phase"): value for labels, value in api.current(daemon.querier.select(named), now)}
+
+
+def _rank(known: Known) -> tuple[float, bool, str]:
+    row = known.row
+    return _ORDER[row.state.status] + 0.5 * row.off, not row.check.critical, row.check.name
+
+
+def section(rows: Sequence[Known], frame: Frame) -> Section:
+    """All of them; each row is a part, which is replaced alone as long as their order stays."""
+    full, short = rows[:DRAWN], rows[DRAWN:]
+    parts = {known.row.id: _html(known, "row.html", frame) for known in full}
+    parts |= {known.row.id: _html(known, "row-short.html", frame) for known in short}
+    shell = frame.html(
+        "checks.html",
+        full=[(known.row.check.name, known.row.id, _class(known.row)) for known in full],
+        short=[(known.row.check.name, known.row.id, _class(known.row)) for known in short],
+        counts=Counter(_class(known.row) for known in rows),
+    )
+    return Section("checks", shell, parts)
+
+
+def _class(row: Row) -> str:
+    return "off" if row.off else row.state.status.value
+
+
+def _html(known: Known, template: str, frame: Frame) -> Markup:
+    html = known.html.get(template)
+    if html is None:
+        html = known.html[template] = frame.html(template, row=known.row)
+    return times.refreshed(html, frame.now)

@@ -1,0 +1,75 @@
+"""Times as the page shows them: absolute in UTC, and beside that how long ago."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from jinja2 import pass_context
+from markupsafe import Markup
+
+_STEPS: Final = ((90.0, 1.0, "s"), (90 * 60.0, 60.0, "min"), (36 * 3600.0, 3600.0, "h"))
+"""Below so many seconds, in this unit, which is called so; `page.js` has the same table."""
+_DAY: Final = 86400.0
+_AGO: Final = re.compile(r'(<span class="ago" data-at="([0-9.]+)" data-form="(\w+)">)[^<]*')
+
+
+def span(seconds: float) -> str:
+    """How long, in one unit: `42 s`, `4 min`, `5 h`, `3 d`."""
+    for limit, unit, name in _STEPS:
+        if seconds < limit:
+            return f"{int(max(0.0, seconds) // unit)} {name}"
+    return f"{int(seconds // _DAY)} d"
+
+
+def relative(at: float, now: float, form: str = "ago") -> str:
+    """*at* as seen from *now*: `4 min ago`, `in 4 min`, `just now`; with the form `for` only `4 min`."""
+    away = abs(now - at)
+    if form == "for":
+        return span(away)
+    if away < 1:
+        return "just now" if now >= at else "now"
+    return f"{span(away)} ago" if now >= at else f"in {span(away)}"
+
+
+@pass_context
+def when(context: Mapping[str, Any], at: float | None, form: str = "ago") -> Markup:
+    """A filter: the time *at* with its relative words, which the page's script keeps true; a dash for None.
+
+    The words stand alone in a `span.ago`, so that two renderings can be compared without them.
+    """
+    if at is None:
+        return Markup("–")
+    now: float = context["now"]
+    return Markup('<time datetime="{}">{}</time> <span class="ago" data-at="{:.3f}" data-form="{}">{}</span>').format(
+        iso(at), clock(at, now), at, form, relative(at, now, form)
+    )
+
+
+def refreshed(html: Markup, now: float) -> Markup:
+    """*html*, made by a template some time ago, with its relative words as they are *now*."""
+    return Markup(_AGO.sub(lambda found: found[1] + relative(float(found[2]), now, found[3]), html))  # noqa: S704 -- ours
+
+
+def without(html: str) -> str:
+    """*html* without its relative words: the same as long as nothing but time has passed."""
+    return _AGO.sub(r"\1", html)
+
+
+def iso(at: float) -> str:
+    """*at* as RFC 3339 in UTC, to the second; the nearest time that has a text."""
+    return _moment(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def clock(at: float, now: float) -> str:
+    """`03:12:04 UTC`, with the date in front when it is another day than *now*."""
+    then, today = _moment(at), _moment(now)
+    if then.date() == today.date():
+        return then.strftime("%H:%M:%S UTC")
+    if then.year == today.year:
+        return f"{then.day} {then:%b %H:%M:%S} UTC"
+    return then.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(min(max(at, 0.0), 253402300799.0), UTC)

@@ -1,0 +1,42 @@
+"""Numbers as people read them."""
+
+import math
+from typing import Final
+
+_NONE: Final = "–"
+_LONG: Final = 100.0
+
+
+def seconds(value: float | None) -> str:
+    """`231 ms`, `1.84 s`, `130 s`; a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return _NONE
+    if abs(value) < 1:
+        return f"{value * 1000:.0f} ms" if abs(value) >= 0.01 or not value else f"{value * 1000:.1f} ms"
+    return f"{value:.2f} s" if abs(value) < _LONG else f"{value:.0f} s"
+
+
+def percent(ratio: float | None) -> str:
+    """`99.95 %`; never 100 while anything is missing. A dash for what is not known."""
+    if ratio is None or not math.isfinite(ratio):
+        return _NONE
+    if ratio >= 1:
+        return "100 %"
+    return f"{math.floor(ratio * 10_000) / 100:.2f} %"
+
+
+def dollars(value: float | None) -> str:
+    """`$0.0042`, `$12.30`; a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return _NONE
+    return f"${value:.2f}" if value >= 1 or not value else f"${value:.4f}"
+
+
+def count(value: float | None) -> str:
+    """`12,345`, a dash for what is not known."""
+    return _NONE if value is None or not math.isfinite(value) else f"{value:,.0f}"
+
+
+def words(n: float, what: str, plural: str = "") -> str:
+    """`1 alert`, `2 alerts`."""
+    return f"{count(n)} {what}" if n == 1 else f"{count(n)} {plural or what + 's'}"
