@@ -27,13 +27,18 @@ class LogChannel(Channel):
             group_key=notification.group_key,
             severity=message.severity,
             headline=message.headline,
+            lead=message.lead,
             alerts=[
                 {
                     "alert": item.title,
                     "state": item.state,
                     "summary": item.summary,
+                    "description": item.description,
+                    "next_step": item.next_step,
+                    "facts": {fact.name: fact.text for fact in item.facts},
                     "labels": label_text(item.labels),
-                    "facts": dict(item.facts),
+                    "links": {link.text: link.url for link in item.links},
+                    "commands": {command.text: command.line for command in item.commands},
                 }
                 for item in message.items
             ],

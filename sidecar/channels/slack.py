@@ -10,6 +10,7 @@ from pydantic import Field
 
 from sidecar.channels import Channel, DeliveryError, Draft, SecretUrl, SendContext, post, reveal, words
 from sidecar.model.notifications import Notification
+from sidecar.templating.facts import Fact
 from sidecar.templating.messages import Item, Message
 from sidecar.templating.page import COLOURS
 from sidecar.templating.plain import footer, label_text
@@ -95,25 +96,37 @@ def _item(item: Item, message: Message) -> Iterator[dict[str, Any]]:
         lines.append(f"*What to do next:* {escape(item.next_step)}")
     if lines:
         yield _section("\n".join(lines))
-    fields = [_text(f"*{_unstyled(name)}*\n{escape(value)}", _LONGEST_FIELD) for name, value in item.facts]
+    fields = [_text(_field(fact), _LONGEST_FIELD) for fact in item.facts]
     # Fifty blocks are the most of a message: with ten alerts, four for each and a few around them.
     blocks = 2 if message.alone else 1
     for start in range(0, min(len(fields), blocks * _MOST_FIELDS), _MOST_FIELDS):
         yield {"type": "section", "fields": fields[start : start + _MOST_FIELDS]}
-    if item.links:
-        yield _section(_links(item))
     if item.labels:
         yield _context(escape(label_text(item.labels)))
+    if item.links or item.commands:
+        yield _section(_ways(item))
 
 
-def _links(item: Item) -> str:
-    """The item's links, as many as fit: one that is cut would be none."""
+def _field(fact: Fact) -> str:
+    strip = f"`{fact.strip}`\n" if fact.strip else ""
+    return f"*{_unstyled(fact.name)}*\n{strip}{escape(fact.value)}"
+
+
+def _ways(item: Item) -> str:
+    """Where to go from here: the item's links, then its commands; as many as fit, since one that is cut is none."""
     shown = ""
-    for link in item.links:
-        more = f"{' · ' if shown else ''}<{link.url.replace('&', '&amp;')}|{escape(link.text)}>"
+    ways = [f"<{link.url.replace('&', '&amp;')}|{escape(link.text)}>" for link in item.links]
+    commands = [f"{escape(command.text)}: `{_literal(command.line)}`" for command in item.commands]
+    for way, between in [(way, " · ") for way in ways] + [(command, "\n") for command in commands]:
+        more = f"{between if shown else ''}{way}"
         if len(shown) + len(more) <= _LONGEST_SECTION:
             shown += more
     return shown or "(links too long to show)"
+
+
+def _literal(line: str) -> str:
+    """*line* to be copied: with no character changed that Slack shows as it is."""
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _section(text: str) -> dict[str, Any]:

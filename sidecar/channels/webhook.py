@@ -5,18 +5,18 @@ import hmac
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
 
 from sidecar.channels import Channel, Draft, SecretUrl, SendContext, post, reveal
+from sidecar.model.alerts import Alert
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import Notification, NotifyKind, Told
+from sidecar.model.notifications import Blame, Notification, NotifyKind, Told, Trend
 from sidecar.secrets import Secret
-from sidecar.templating import safe
-from sidecar.templating.facts import end_words, value_words
-from sidecar.templating.messages import health_url
+from sidecar.templating import links, safe
+from sidecar.templating.facts import end_words, trend_text, value_words
 from sidecar.templating.times import rfc3339
 
 _LONGEST: Final = 16 * 1024  # of one annotation; more would make receivers refuse the whole message
@@ -112,7 +112,7 @@ def _alert(told: Told, notification: Notification, ctx: SendContext) -> dict[str
         "annotations": {name: _bounded(text) for name, text in alert.annotations.items()},
         "startsAt": rfc3339(fired_at),
         "endsAt": _NEVER if notification.firing else rfc3339(ended_at),
-        "generatorURL": health_url(ctx.external_url),
+        "generatorURL": links.alert_url(ctx.external_url, alert),
         "fingerprint": alert.fingerprint,
         "reason": _bounded(told.reason),
         "failingSince": rfc3339(alert.active_at),
@@ -129,7 +129,33 @@ def _alert(told: Told, notification: Notification, ctx: SendContext) -> dict[str
         "note": _bounded(alert.note),
         "lastProbe": "" if notification.kind is NotifyKind.RESOLVE else safe.line(told.evidence),
         "group": alert.rule.group,
+        "trend": _trend(told.trend),
+        "blame": None if notification.kind is NotifyKind.RESOLVE else _blame(told.blame),
+        "runbookURL": links.annotated(alert.annotations, "Runbook"),
+        "dashboardURL": links.annotated(alert.annotations, "Dashboard"),
+        "ackCommand": links.ack(alert) if notification.firing else "",
+        "silenceCommand": links.silence(alert) if notification.firing else "",
+        "silenceMatchers": list(_matchers(alert)) if notification.firing else [],
     }
+
+
+def _trend(trend: Trend | None) -> dict[str, Any] | None:
+    """How the value got there: for people, and as Prometheus' pairs of time and value."""
+    if trend is None:
+        return None
+    return {"text": trend_text(trend), "step": trend.step, "values": [list(point) for point in trend.points]}
+
+
+def _blame(blame: Blame | None) -> dict[str, str] | None:
+    if blame is None:
+        return None
+    return {"fault": safe.line(blame.fault, 40), "who": safe.line(blame.who, 80), "ground": safe.line(blame.ground)}
+
+
+def _matchers(alert: Alert) -> Iterator[dict[str, Any]]:
+    """What silences *alert* and no other of its rule, in the form of Alertmanager's silences."""
+    for name in ("alertname", *links.silenced(alert.labels)):
+        yield {"name": name, "value": alert.labels.text(name), "isRegex": False, "isEqual": True}
 
 
 def _common(maps: list[dict[str, str]]) -> dict[str, str]:

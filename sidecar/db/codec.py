@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import Notification, NotifyKind, Told
+from sidecar.model.notifications import Blame, Notification, NotifyKind, Told, Trend
 
 T = TypeVar("T")
 
@@ -30,9 +30,9 @@ def _count(value: Any) -> int:
     return value
 
 
-def _time(value: Any) -> float:
+def _finite(value: Any) -> float:
     if not math.isfinite(_number(value)):
-        raise TypeError(f"got {value}, expected a time")
+        raise TypeError(f"got {value}, expected a finite number")
     return float(value)
 
 
@@ -132,18 +132,37 @@ def _told(told: Told) -> dict[str, Any]:
         "flips": told.flips,
         "reason": told.reason,
         "evidence": told.evidence,
+        "trend": _trend(told.trend) if told.trend else None,
+        "blame": [told.blame.fault, told.blame.who, told.blame.ground] if told.blame else None,
     }
+
+
+def _trend(trend: Trend) -> dict[str, Any]:
+    return {"end": trend.end, "step": trend.step, "values": list(trend.values), "up": trend.up}
 
 
 def _to_told(fields: Mapping[str, Any]) -> Told:
     return Told(
         alert=_to_alert(fields["alert"]),
-        opened_at=_time(fields["opened_at"]),
+        opened_at=_finite(fields["opened_at"]),
         n=_count(fields["n"]),
         flips=_count(fields["flips"]),
         reason=_string(fields["reason"]),
-        evidence=_string(fields.get("evidence", "")),  # rows of versions before have none
+        # Rows of versions before have none of these.
+        evidence=_string(fields.get("evidence", "")),
+        trend=_maybe(_to_trend)(fields.get("trend")),
+        blame=_maybe(_to_blame)(fields.get("blame")),
     )
+
+
+def _to_trend(fields: Any) -> Trend:
+    values = tuple(_maybe(_finite)(value) for value in fields["values"])
+    return Trend(_finite(fields["end"]), _finite(fields["step"]), values, fields["up"] is True)
+
+
+def _to_blame(fields: Any) -> Blame:
+    fault, who, ground = map(_string, fields)
+    return Blame(fault, who, ground)
 
 
 def _to_notification(fields: Mapping[str, Any]) -> Notification:
@@ -153,7 +172,7 @@ def _to_notification(fields: Mapping[str, Any]) -> Notification:
         kind=NotifyKind(fields["kind"]),
         group_key=_string(fields["group_key"]),
         alerts=tuple(map(_to_told, fields["alerts"])),
-        created_at=_time(fields["created_at"]),
+        created_at=_finite(fields["created_at"]),
         group_labels=_labels(fields["group_labels"]),
-        expires_at=_maybe(_time)(fields.get("expires_at")),
+        expires_at=_maybe(_finite)(fields.get("expires_at")),
     )

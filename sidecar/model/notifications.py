@@ -21,6 +21,34 @@ class NotifyKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Trend:
+    """What an alert's value was before it was told: one for each *step* seconds, the last at *end*.
+
+    Times are seconds, *end* since the epoch. None where there was no value; `up` says that 1 means up, and 0 down.
+    """
+
+    end: float
+    step: float
+    values: tuple[float | None, ...]
+    up: bool = False
+
+    @property
+    def points(self) -> tuple[tuple[float, float | None], ...]:
+        """Each value with its time, the oldest first."""
+        start = self.end - self.step * (len(self.values) - 1)
+        return tuple((start + i * self.step, value) for i, value in enumerate(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Whose it is to mend, where that is known and no guess."""
+
+    fault: str  # our_request, our_key, our_account, gateway, network or provider
+    who: str  # the same for a person: "Anthropic"
+    ground: str  # why it is known: "overloaded; the check direct is refused as well"
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """One alert inside a notification, as it was when the message was put."""
 
@@ -30,6 +58,8 @@ class Told:
     flips: int = 0  # ends since the opening before
     reason: str = ""  # why now: "first", "repeat", "silence ended", "recovered", "no_data" …
     evidence: str = ""  # what the last failed probe said: one line of at most 300 characters, without secrets
+    trend: Trend | None = None  # None where it would say nothing
+    blame: Blame | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,14 @@ class Alerting:
         return "ALERTS"
 
     @property
+    def looks_back(self) -> float:
+        """Seconds that the rule looks back on purpose."""
+        return max(map(_looks_back, self.queries))
+
+    @property
     def settling(self) -> float:
         """Seconds from the start of the daemon until the samples reach back as far as the rule looks."""
-        return min(max(map(_looks_back, self.queries)), MAX_SETTLING)
+        return min(self.looks_back, MAX_SETTLING)
 
 
 @dataclass(frozen=True, slots=True)

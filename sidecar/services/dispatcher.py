@@ -19,6 +19,7 @@ from sidecar.model.notifications import NotifyKind
 from sidecar.rules.engine import Result
 from sidecar.rules.lifecycle import SETTLING
 from sidecar.services.start import Start
+from sidecar.services.trends import Trends
 
 log = structlog.get_logger(__name__)
 
@@ -35,17 +36,25 @@ _EVENTS = {
 class Dispatcher:
     """The book's only writer between reading and `apply`: it holds `Database.lock` over both.
 
-    *wake* is called when something was put for the channels.
+    *wake* is called when something was put for the channels. *trends* show how values got where they are.
     """
 
     def __init__(
-        self, database: Database, book: AlertBook, around: Circumstances, start: Start, wake: Callable[[], None]
+        self,
+        database: Database,
+        book: AlertBook,
+        around: Circumstances,
+        start: Start,
+        wake: Callable[[], None],
+        *,
+        trends: Trends | None = None,
     ) -> None:
         self._database = database
         self._book = book
         self._around = around
         self._start = start
         self._wake = wake
+        self._trends = trends
         self._first = True
         self._gone: set[RuleKey] = set()
         self._stepped = 0.0
@@ -80,7 +89,7 @@ class Dispatcher:
             found = turn(self._book, self._around, now, None if everything else ())
             if stepped:
                 found = replace(found, records=(*self._book.records(), *found.records))  # the latter win
-            await _to_the_end(self._make_so(self._book.unsaved, found, stepped))
+            found = await _to_the_end(self._make_so(self._book.unsaved, found, stepped))
         self._first = False
         for notification in found.notifications:
             for told in notification.alerts:
@@ -98,12 +107,15 @@ class Dispatcher:
             self._wake()
         return found.due
 
-    async def _make_so(self, unsaved: Unsaved, found: Turn, stepped: float) -> None:
-        """Write what was decided, and only then believe it."""
+    async def _make_so(self, unsaved: Unsaved, found: Turn, stepped: float) -> Turn:
+        """Write what was decided, and only then believe it; what was written."""
+        if self._trends is not None and found.notifications:
+            found = await self._trends.added(found)
         dropped: Collection[Key] = ()
         if found or stepped or unsaved.alerts or unsaved.gone:
             dropped = await self._database.run(state.commit, unsaved, found, stepped)
         self._book.apply(found, dropped)
+        return found
 
     def _judged(self, results: Sequence[Result]) -> Iterator[str]:
         """Fingerprints of alerts from before a restart that *results* are the first to judge: their mute is over."""

@@ -4,11 +4,15 @@ import codecs
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
+from sidecar.alerts.blame import Witness
+from sidecar.alerts.blame import blame as judge
 from sidecar.checks import Check
 from sidecar.model.alerts import Alert
 from sidecar.model.checks import CheckState, CheckStatus, Evidence, ProbeResult, Verdict, max_age
 from sidecar.model.families import PROBE_PHASE
+from sidecar.model.notifications import Blame
 from sidecar.model.samples import Update
 from sidecar.model.schedules import previous_run, zone
 from sidecar.secrets import MASK, redact
@@ -17,6 +21,7 @@ from sidecar.templating import safe
 KEPT: Final = 2048
 """Bytes of an answer's body that are kept."""
 
+_API_HOST: Final = "api.anthropic.com"
 _LONGEST: Final = 300
 _LONGEST_ID: Final = 80
 _LONGEST_MESSAGE: Final = 1000
@@ -52,6 +57,20 @@ def evidence(alert: Alert, check: Check, state: CheckState) -> str:
         # The probe came before the turn that saw it, and nothing tells whether the next one was a failure.
         speaks = failure.at >= _probed_before(check, alert.active_at)
     return _words(failure) if speaks else ""
+
+
+def blame(alert: Alert, checks: Iterable[Check], states: Mapping[str, CheckState]) -> Blame | None:
+    """Whose fault it is that the check is down of which *alert* tells, by what all *checks* find together."""
+    if not alert.firing:
+        return None  # what its check finds since then is of another story
+    witnesses = {check.name: _witness(check, states[check.name]) for check in checks if check.name in states}
+    own = witnesses.pop(alert.labels.text("check"), None)
+    return judge(own, witnesses.values()) if own is not None else None
+
+
+def _witness(check: Check, state: CheckState) -> Witness:
+    host = urlsplit(check.target if "://" in check.target else f"//{check.target}").hostname or check.target
+    return Witness(check.name, check.type, state, host, getattr(check, "model", ""), host == _API_HOST, check.is_local)
 
 
 def answered(headers: Mapping[str, str], body: bytes, updates: Iterable[Update]) -> Evidence:

@@ -2,15 +2,30 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import tzinfo
 
 from sidecar.model.alerts import Alert, EndReason
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import Notification, NotifyKind, Told
-from sidecar.templating import safe, times
+from sidecar.model.notifications import Notification, NotifyKind, Told, Trend
+from sidecar.templating import safe, strips, times
 
 
-def of(told: Told, notification: Notification, now: float, local: tzinfo) -> tuple[tuple[str, str], ...]:
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is known, with its name."""
+
+    name: str
+    value: str
+    strip: str = ""  # characters of one width that stand before the value
+
+    @property
+    def text(self) -> str:
+        """All of it, where every character has one width."""
+        return f"{self.strip} ({self.value})" if self.strip else self.value
+
+
+def of(told: Told, notification: Notification, now: float, local: tzinfo) -> tuple[Fact, ...]:
     """Names and values: `Value` → `4.2 > 3 (412 samples)`; times in UTC and *local*."""
     if notification.firing:
         return tuple(_firing(told, notification, now, local))
@@ -30,6 +45,11 @@ def value_words(alert: Alert) -> str:
     if quantile:
         return f"{words} ({quantile} of {count})"
     return f"{words} ({count} sample{'' if count == '1' else 's'})"
+
+
+def trend_text(trend: Trend) -> str:
+    """How a value got where it is, in one line: `▁▁▂▅█ (min 0.8, max 4.2)`."""
+    return Fact("", strips.legend(trend), strips.drawn(trend)).text
 
 
 def summary(alert: Alert) -> str:
@@ -54,43 +74,47 @@ def end_words(alert: Alert) -> str:
             return "closed"
 
 
-def _firing(told: Told, notification: Notification, now: float, local: tzinfo) -> Iterator[tuple[str, str]]:
+def _firing(told: Told, notification: Notification, now: float, local: tzinfo) -> Iterator[Fact]:
     alert = told.alert
     fired_at = alert.fired_at if alert.fired_at is not None else notification.created_at
     if _has_figure(alert):
-        yield "Value", value_words(alert)
+        yield Fact("Value", value_words(alert))
+    yield from _trend(told)
+    yield from _blame(told)
     yield from _evidence(told, "Last probe")
     if not _at_once(alert, fired_at):
-        yield "Failing since", times.instant(alert.active_at, local)
+        yield Fact("Failing since", times.instant(alert.active_at, local))
     lasts = f", for {times.span(now - fired_at)}" if now - fired_at >= 1 else ""
-    yield "Firing since", times.instant(fired_at, local) + lasts
+    yield Fact("Firing since", times.instant(fired_at, local) + lasts)
     if notification.kind is NotifyKind.REMINDER:
         yield from _peak(alert)
     yield from _history(told)
 
 
-def _ended(told: Told, notification: Notification, local: tzinfo) -> Iterator[tuple[str, str]]:
+def _ended(told: Told, notification: Notification, local: tzinfo) -> Iterator[Fact]:
     alert = told.alert
     fired_at = alert.fired_at if alert.fired_at is not None else told.opened_at
     ended_at = alert.ended_at if alert.ended_at is not None else notification.created_at
-    yield "Why it ended", end_words(alert)
-    if notification.kind is NotifyKind.CLOSED:
+    at_once, late = _at_once(alert, fired_at), notification.kind is NotifyKind.CLOSED
+    yield Fact("Why it ended", end_words(alert))
+    if late:
         fired, ended = times.clock(fired_at, ended_at), times.clock(ended_at, ended_at)
-        yield "In short", f"fired {fired}, {end_words(alert)} {ended}, told late"
-    if said := summary(alert):
-        yield "While firing", said
-    if notification.kind is NotifyKind.CLOSED:
-        yield from _evidence(told, "Last failed probe")
-    at_once = _at_once(alert, fired_at)
-    if not at_once:
-        yield "Failing since", times.instant(alert.active_at, local)
-    yield "Fired", times.instant(fired_at, local)
-    yield "Ended", times.instant(ended_at, local)
+        yield Fact("In short", f"fired {fired}, {end_words(alert)} {ended}, told late")
     failed = "" if at_once else f" (failing for {times.span(ended_at - alert.active_at)})"
-    yield "Lasted", times.span(ended_at - fired_at) + failed
+    yield Fact("Lasted", times.span(ended_at - fired_at) + failed)
     yield from _peak(alert)
     if _has_figure(alert) and not math.isnan(alert.value):
-        yield "Last value while firing", value_words(alert)
+        yield Fact("Last value", f"{value_words(alert)}, while firing")
+    yield from _trend(told)
+    if said := summary(alert):
+        yield Fact("While firing", said)
+    if late:
+        yield from _blame(told)
+        yield from _evidence(told, "Last failed probe")
+    if not at_once:
+        yield Fact("Failing since", times.instant(alert.active_at, local))
+    yield Fact("Fired", times.instant(fired_at, local))
+    yield Fact("Ended", times.instant(ended_at, local))
     yield from _history(told)
 
 
@@ -104,22 +128,33 @@ def _at_once(alert: Alert, fired_at: float) -> bool:
     return abs(fired_at - alert.active_at) <= 1
 
 
-def _evidence(told: Told, name: str) -> Iterator[tuple[str, str]]:
+def _evidence(told: Told, name: str) -> Iterator[Fact]:
     if told.evidence:
-        yield name, safe.line(told.evidence)
+        yield Fact(name, safe.line(told.evidence))
 
 
-def _peak(alert: Alert) -> Iterator[tuple[str, str]]:
+def _trend(told: Told) -> Iterator[Fact]:
+    if told.trend is not None:
+        yield Fact(strips.reach(told.trend), strips.legend(told.trend), strips.drawn(told.trend))
+
+
+def _blame(told: Told) -> Iterator[Fact]:
+    if told.blame is not None:
+        who, ground = safe.line(told.blame.who, 80), safe.line(told.blame.ground)
+        yield Fact("Whose fault", f"{who} ({ground})" if ground else who)
+
+
+def _peak(alert: Alert) -> Iterator[Fact]:
     if _has_figure(alert) and alert.peak is not None and not math.isnan(alert.peak):
         condition = safe.line(alert.condition, 80)
-        yield "Peak", f"{safe.number(alert.peak)}" + (f" (alerts on {condition})" if condition else "")
+        yield Fact("Peak", f"{safe.number(alert.peak)}" + (f" (alerts on {condition})" if condition else ""))
 
 
-def _history(told: Told) -> Iterator[tuple[str, str]]:
+def _history(told: Told) -> Iterator[Fact]:
     if told.flips:
-        yield "Flips", f"ended {'once' if told.flips == 1 else f'{told.flips} times'} since the opening before"
+        yield Fact("Flips", f"ended {'once' if told.flips == 1 else f'{told.flips} times'} since the opening before")
     if told.alert.note:
-        yield "Note", safe.line(told.alert.note)
+        yield Fact("Note", safe.line(told.alert.note))
 
 
 def _quantile(labels: Labels) -> str:

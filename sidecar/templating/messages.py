@@ -6,7 +6,7 @@ only escapes for its own markup.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from enum import StrEnum
 from typing import Final
@@ -14,17 +14,20 @@ from typing import Final
 from sidecar.model.alerts import Alert, EndReason, severity_rank
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import STORM, Notification, NotifyKind, Told
-from sidecar.templating import facts, safe, times
+from sidecar.templating import facts, links, safe, times
+from sidecar.templating.facts import Fact
+from sidecar.templating.links import Command, Link
 
 MOST_ALERTS: Final = 10
 """How many alerts of one notification are told in full; the rest are counted."""
 
 _MOST_LABELS: Final = 20
 _MOST_ANNOTATIONS: Final = 8
+_MOST_NAMES: Final = 10
+_AS_ABOVE: Final = "as above"
 _LATE: Final = 60.0  # seconds from decision to telling from which on the delay is worth a word
 _TEXTS: Final = ("summary", "message", "title", "description", "next_step")
 _SUBJECTS: Final = ("check", "model", "target")
-_LINKS: Final = {"Runbook": ("runbook_url", "runbook"), "Dashboard": ("dashboard_url", "dashboard")}
 
 
 class Tone(StrEnum):
@@ -48,24 +51,19 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    text: str
-    url: str  # http or https, escaped
-
-
-@dataclass(frozen=True, slots=True)
 class Item:
-    """One alert of a message."""
+    """One alert of a message, in the order in which every form tells it."""
 
     name: str
     severity: str
-    state: str  # "FIRING", "RECOVERED", "CLOSED: no data"
+    state: str  # "FIRING", "RECOVERED after 10m", "CLOSED (no data)"
     summary: str  # empty at its end, when the facts tell what it said
     description: str
-    facts: tuple[tuple[str, str], ...]  # in the order in which a person asks: "Value" → "4.2 > 3 (412 samples)"
     next_step: str
+    facts: tuple[Fact, ...]  # in the order in which a person asks
     labels: tuple[tuple[str, str], ...]
     links: tuple[Link, ...]
+    commands: tuple[Command, ...]  # while it fires
 
     @property
     def title(self) -> str:
@@ -95,11 +93,9 @@ class Message:
 
 def compose(notification: Notification, context: Context) -> Message:
     """*notification* in words, for any channel."""
-    told = sorted(
-        notification.alerts, key=lambda t: (severity_rank(t.alert.severity), t.alert.name, t.alert.fingerprint)
-    )
+    told = ranked(notification)
     local = times.zone(context.timezone)
-    items = tuple(_item(t, notification, context, local) for t in told[:MOST_ALERTS])
+    items = tuple(_told_once(_item(t, notification, context, local) for t in told[:MOST_ALERTS]))
     worst = safe.line(told[0].alert.severity, 40) if told else ""
     state = _state_of_all(notification, context, told)
     return Message(
@@ -116,6 +112,13 @@ def compose(notification: Notification, context: Context) -> Message:
     )
 
 
+def ranked(notification: Notification) -> list[Told]:
+    """What is told in *notification*, the worst first; no more than MOST_ALERTS of them are told in full."""
+    return sorted(
+        notification.alerts, key=lambda t: (severity_rank(t.alert.severity), t.alert.name, t.alert.fingerprint)
+    )
+
+
 def bare(notification: Notification, problem: str) -> Message:
     """The least that can be said of *notification*, when `compose` failed with *problem*."""
     names = safe.line(", ".join(t.alert.name for t in notification.alerts[:MOST_ALERTS]), 200)
@@ -125,19 +128,13 @@ def bare(notification: Notification, problem: str) -> Message:
     return Message(notification.id, notification.kind, tone, "", state, f"{state}: {names}", lead, (), "", ())
 
 
-def health_url(external_url: str) -> str:
-    """Where people read what the daemon knows of each check; empty without an `external_url`."""
-    return safe.url(f"{external_url.rstrip('/')}/health") if external_url else ""
-
-
 def _headline(state: str, items: tuple[Item, ...], told: list[Told], severity: str) -> str:
     count = len(told)
     if count == 1:
         item = items[0]
         what = item.summary or _subject(told[0].alert)
         return f"{state}: {item.title}" + (f" – {what}" if what else "")
-    names = ", ".join(dict.fromkeys(item.name for item in items))
-    return f"{state}: {count} alerts" + (f" ({severity})" if severity else "") + f" – {names}"
+    return f"{state}: {count} alerts" + (f" ({severity})" if severity else "") + f" – {_counted(told)}"
 
 
 def _subject(alert: Alert) -> str:
@@ -164,9 +161,28 @@ def _lead(notification: Notification, context: Context) -> str:
 def _more(told: list[Told]) -> str:
     if not told:
         return ""
-    counts = Counter(safe.line(t.alert.name, 80) for t in told).most_common()
-    named = ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in counts[:5])
-    return f"and {len(told)} more: {named}" + (", …" if len(counts) > 5 else "")
+    return f"and {len(told)} more: {_counted(told)}"
+
+
+def _counted(told: list[Told]) -> str:
+    """The alerts' names, the worst first: `ClaudeDown ×3, ClaudeSlow`."""
+    counts = Counter(safe.line(t.alert.name, 80) for t in told)
+    named = ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in list(counts.items())[:_MOST_NAMES])
+    return named + (", …" if len(counts) > _MOST_NAMES else "")
+
+
+def _told_once(items: Iterable[Item]) -> Iterator[Item]:
+    """*items*; what one before said of itself in the same words is not said again."""
+    said: set[str] = set()
+    steps: set[str] = set()
+    for item in items:
+        yield replace(
+            item,
+            description="" if item.description in said else item.description,
+            next_step=_AS_ABOVE if item.next_step in steps else item.next_step,
+        )
+        said.add(item.description)
+        steps |= {item.next_step} - {""}
 
 
 def _item(told: Told, notification: Notification, context: Context, local: tzinfo) -> Item:
@@ -181,10 +197,11 @@ def _item(told: Told, notification: Notification, context: Context, local: tzinf
         summary=facts.summary(alert) if notification.firing else "",
         # For whoever hears of it only now, it is told all the same.
         description="" if notification.kind is NotifyKind.RESOLVE else safe.line(note.text("description"), 1500),
-        facts=(*facts.of(told, notification, context.now, local), *_other_annotations(note)),
         next_step="" if well else safe.line(note.text("next_step"), 800),  # nothing is left to be done
+        facts=(*facts.of(told, notification, context.now, local), *_other_annotations(note)),
         labels=tuple(_shown_labels(alert.labels.without("alertname", "severity"))),
-        links=tuple(_links(alert, context)),
+        links=tuple(links.links(alert, context.external_url)),
+        commands=tuple(links.commands(alert)) if notification.firing else (),
     )
 
 
@@ -198,9 +215,15 @@ def _state(kind: NotifyKind, alert: Alert, now: float) -> str:
         case NotifyKind.RESOLVE | NotifyKind.CLOSED:
             prefix = "FIRED AND " if kind is NotifyKind.CLOSED else ""
             if alert.end_reason is EndReason.RECOVERED:
-                return f"{prefix}RECOVERED"
+                return f"{prefix}RECOVERED{_after(alert)}"
             _, _, why = facts.end_words(alert).partition(": ")
             return f"{prefix}CLOSED" + (f" ({why})" if why else "")
+
+
+def _after(alert: Alert) -> str:
+    if alert.ended_at is None or alert.fired_at is None:
+        return ""
+    return f" after {times.span(alert.ended_at - alert.fired_at)}"
 
 
 def _state_of_all(notification: Notification, context: Context, told: list[Told]) -> str:
@@ -208,11 +231,14 @@ def _state_of_all(notification: Notification, context: Context, told: list[Told]
     states = {_state(notification.kind, t.alert, context.now) for t in told}
     if len(states) == 1:
         return states.pop()
+    recovered = all(t.alert.end_reason is EndReason.RECOVERED for t in told)
     match notification.kind:
         case NotifyKind.REMINDER:
             return "STILL FIRING"
         case NotifyKind.CLOSED:
-            return "FIRED AND CLOSED"
+            return "FIRED AND RECOVERED" if recovered else "FIRED AND CLOSED"
+        case NotifyKind.RESOLVE if recovered:
+            return "RECOVERED"
         case _:
             return "CLOSED"  # not all of them recovered
 
@@ -233,27 +259,13 @@ def _shown_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield safe.line(name, 60), safe.line(value, 120)
 
 
-def _other_annotations(annotations: Labels) -> Iterator[tuple[str, str]]:
+def _other_annotations(annotations: Labels) -> Iterator[Fact]:
     """Annotations that have no place of their own."""
-    known = {*_TEXTS, *(name for names in _LINKS.values() for name in names)}
+    known = {*_TEXTS, *(name for names in links.ANNOTATIONS.values() for name in names)}
     others = [name for name in annotations if name not in known and not name.startswith(("sidecar_", "__"))]
     for name in others[:_MOST_ANNOTATIONS]:
-        yield safe.line(name, 60), safe.line(annotations[name])
-    for text, names in _LINKS.items():
-        for value in _texts(annotations, names):
+        yield Fact(safe.line(name, 60), safe.line(annotations[name]))
+    for text in links.ANNOTATIONS:
+        for value in links.texts(annotations, text):
             if not safe.url(value):
-                yield text, safe.line(value)  # a place in words: "see the wiki, page Claude"
-
-
-def _links(alert: Alert, context: Context) -> Iterator[Link]:
-    for text, names in _LINKS.items():
-        for value in _texts(alert.annotations, names):
-            if link := safe.url(value):
-                yield Link(text, link)
-                break
-    if page := health_url(context.external_url):
-        yield Link("Health", page)
-
-
-def _texts(annotations: Labels, names: Iterable[str]) -> list[str]:
-    return [annotations[name] for name in names if name in annotations]
+                yield Fact(text, safe.line(value))  # a place in words: "see the wiki, page Claude"

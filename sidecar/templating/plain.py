@@ -34,12 +34,12 @@ def _item(item: Item, message: Message) -> Iterator[str]:
         yield f"  {item.summary}"
     if item.description:
         yield f"  {item.description}"
-    rows = list(item.facts)
-    if item.next_step:
-        rows.append(("What to do next", item.next_step))
+    rows = [("What to do next", item.next_step)] if item.next_step else []
+    rows += [(fact.name, fact.text) for fact in item.facts]
     if item.labels:
         rows.append(("Labels", label_text(item.labels)))
     rows += [(link.text, link.url) for link in item.links]
+    rows += [(command.text, command.line) for command in item.commands]
     width = max((len(name) for name, _ in rows), default=0) + 1
     for name, value in rows:
         yield f"  {name + ':':<{width}} {value}"

@@ -1,16 +1,19 @@
 """Notifications to tell: one for each thing that a channel may be told, and one full of hostile words."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import Any, Final
 
 from sidecar.clock import Clock
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import Notification, NotifyKind, Told, notification_id
+from sidecar.model.notifications import STORM, Blame, Notification, NotifyKind, Told, Trend, notification_id
 from sidecar.outbound import Outbound
 
 NOON: Final = 1767614400.0
 """2026-01-05 12:00:00 UTC, where virtual time begins."""
+
+RUNBOOK: Final = "https://runbooks.example.com/claude?page=down&from=alert"
 
 DOWN: Final = Alert(
     rule=RuleKey("availability", "ClaudeDown"),
@@ -23,7 +26,7 @@ DOWN: Final = Alert(
         summary="Claude does not answer",
         description="The check messages failed 5 times in a row: overloaded.",
         next_step="Look at https://status.claude.com and switch the gateway to its fallback.",
-        runbook_url="https://runbooks.example.com/claude?page=down&from=alert",
+        runbook_url=RUNBOOK,
         owner="team gateway",
     ),
     condition="== 0",
@@ -53,8 +56,17 @@ SAID: Final = "overloaded: HTTP 529 overloaded_error: Overloaded (request id req
 """What the last failed probe of ClaudeDown's check came to."""
 
 
-def told(alert: Alert, *, n: int = 0, flips: int = 0, reason: str = "first", evidence: str = "") -> Told:
-    return Told(alert, opened_at=NOON - 60, n=n, flips=flips, reason=reason, evidence=evidence)
+ANTHROPIC: Final = Blame("provider", "Anthropic", "overloaded, says the API itself")
+
+WENT_DOWN: Final = Trend(NOON, 75.0, (1.0,) * 20 + (0.0, 1.0, 1.0, 0.0), up=True)
+"""What the check of ClaudeDown was."""
+
+GREW: Final = Trend(NOON, 75.0, (0.812, 0.9, 0.85, None, None, *(1 + i / 5 for i in range(17)), 6.5, 4.21378))
+"""How ClaudeSlow came to its value, with two ticks without one."""
+
+
+def told(alert: Alert, *, reason: str = "first", **more: Any) -> Told:
+    return Told(alert, **{"opened_at": NOON - 60, "n": 0, "reason": reason} | more)
 
 
 def ended(alert: Alert, reason: EndReason, at: float, **more: Any) -> Alert:
@@ -65,6 +77,19 @@ def ended(alert: Alert, reason: EndReason, at: float, **more: Any) -> Alert:
 def notification(kind: NotifyKind, *alerts: Told, at: float = NOON, channel: str = "team") -> Notification:
     group_key = alerts[0].alert.fingerprint if len(alerts) == 1 else '{}:{severity="critical"}'
     return Notification(notification_id(channel, kind, alerts), channel, kind, group_key, alerts, at)
+
+
+def storm(alerts: int) -> Notification:
+    """So many alerts at once, of three rules."""
+    rules = (DOWN, SLOW, replace(SLOW, labels=SLOW.labels.with_(alertname="ClaudeOutputSlow", severity="info")))
+    contents = [
+        told(
+            replace(rule, labels=rule.labels.with_(check=f"gateway-{i:03}")),
+            trend=(WENT_DOWN if rule is DOWN else GREW) if i < 10 else None,  # those that are told in full
+        )
+        for i, rule in zip(range(alerts), cycle(rules), strict=False)
+    ]
+    return replace(notification(NotifyKind.OPENING, *contents), group_key=f"{STORM}-0123456789abcdef")
 
 
 def hostile(words: str = EVIL) -> Notification:
@@ -87,22 +112,30 @@ def hostile(words: str = EVIL) -> Notification:
         condition="> 3",
         note=words,
     )
-    return notification(NotifyKind.OPENING, told(alert, reason=words, evidence=words))
+    blame = Blame(words, words, words)
+    return notification(NotifyKind.OPENING, told(alert, reason=words, evidence=words, blame=blame))
 
 
 STORIES: Final = {
-    "opening": notification(NotifyKind.OPENING, told(DOWN, flips=2, evidence=SAID)),
-    "opening_group": notification(NotifyKind.OPENING, told(SLOW), told(DOWN)),
+    "opening": notification(NotifyKind.OPENING, told(DOWN, flips=2, evidence=SAID, trend=WENT_DOWN, blame=ANTHROPIC)),
+    "opening_group": notification(NotifyKind.OPENING, told(SLOW, trend=GREW), told(DOWN, trend=WENT_DOWN)),
     "opening_no_data": notification(
         NotifyKind.OPENING,
         told(Alert(RuleKey("a", "Quiet"), Labels(alertname="Quiet"), AlertState.FIRING, NOON - 9, float("nan"))),
     ),
-    "reminder": notification(NotifyKind.REMINDER, told(SLOW, n=1, reason="repeat"), at=NOON + 4 * 3600),
+    "reminder": notification(NotifyKind.REMINDER, told(SLOW, n=1, reason="repeat", trend=GREW), at=NOON + 4 * 3600),
     "reminder_silence_ended": notification(
         NotifyKind.REMINDER, told(DOWN, n=1, reason="silence ended", evidence=SAID), at=NOON + 900
     ),
     "resolve": notification(
-        NotifyKind.RESOLVE, told(ended(SLOW, EndReason.RECOVERED, NOON + 500), n=1, reason="recovered"), at=NOON + 500
+        NotifyKind.RESOLVE,
+        told(
+            ended(SLOW, EndReason.RECOVERED, NOON + 500, annotations=SLOW.annotations.with_(runbook_url=RUNBOOK)),
+            n=1,
+            reason="recovered",
+            trend=Trend(NOON + 500, 75.0, (*GREW.values[6:], 3.5, 2.1, 1.0, 0.9, 0.8, 0.85)),
+        ),
+        at=NOON + 500,
     ),
     "resolve_no_data": notification(
         NotifyKind.RESOLVE, told(ended(SLOW, EndReason.NO_DATA, NOON + 500), n=1, reason="no_data"), at=NOON + 500
@@ -125,16 +158,24 @@ STORIES: Final = {
     ),
     "closed": notification(
         NotifyKind.CLOSED,
-        told(ended(DOWN, EndReason.RECOVERED, NOON + 600), reason="recovered", evidence=SAID),
+        told(
+            ended(DOWN, EndReason.RECOVERED, NOON + 600),
+            reason="recovered",
+            evidence=SAID,
+            blame=ANTHROPIC,
+            trend=replace(WENT_DOWN, values=(*WENT_DOWN.values[8:], *(0.0,) * 7, 1.0)),
+        ),
         at=NOON + 600,
     ),
+    "late": notification(NotifyKind.OPENING, told(DOWN, evidence=SAID, trend=WENT_DOWN)),
+    "storm": storm(400),
     "hostile": hostile(),
 }
-"""By name: what is told. The messages are sent five seconds after they were put; `closed`, ten minutes."""
+"""By name: what is told. The messages are sent five seconds after they were put; those told late, ten minutes."""
 
 
 def sent_at(name: str) -> float:
-    return STORIES[name].created_at + (600 if name == "closed" else 5)
+    return STORIES[name].created_at + (600 if name in ("closed", "late") else 5)
 
 
 @dataclass(frozen=True)

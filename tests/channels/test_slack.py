@@ -74,8 +74,8 @@ def test_hostile_words_command_nobody():
     assert "<@" not in body
     assert not re.search(r"@(here|channel|everyone)", body)
     assert re.findall(r"<([^|>]*)\|", body) == [
+        f"https://sidecar.example.com/alerts/{hostile().alerts[0].alert.fingerprint}",
         "https://dash.example.com/%22%3E%3Cscript%3Ealert(1)%3C/script%3E%7Cx",
-        "https://sidecar.example.com/health",
     ]
 
 

@@ -23,7 +23,7 @@ def composed(name: str, **more) -> Message:
 
 
 def facts_of(message: Message, item: int = 0) -> dict[str, str]:
-    return dict(message.items[item].facts)
+    return {fact.name: fact.text for fact in message.items[item].facts}
 
 
 class TestHeadline:
@@ -37,7 +37,7 @@ class TestHeadline:
             pytest.param(
                 "reminder", "STILL FIRING for 4h2m: ClaudeSlow (warning) – The first token takes long", id="a reminder"
             ),
-            pytest.param("resolve", "RECOVERED: ClaudeSlow (warning) – model claude-opus-5", id="recovered"),
+            pytest.param("resolve", "RECOVERED after 10m: ClaudeSlow (warning) – model claude-opus-5", id="recovered"),
             pytest.param(
                 "resolve_no_data",
                 "CLOSED (no data): ClaudeSlow (warning) – model claude-opus-5",
@@ -51,7 +51,9 @@ class TestHeadline:
             pytest.param(
                 "resolve_mixed", "CLOSED: 2 alerts (critical) – ClaudeDown, ClaudeSlow", id="not all recovered"
             ),
-            pytest.param("closed", "FIRED AND RECOVERED: ClaudeDown (critical) – check messages", id="told late"),
+            pytest.param(
+                "closed", "FIRED AND RECOVERED after 11m: ClaudeDown (critical) – check messages", id="told late"
+            ),
             pytest.param("opening_no_data", "FIRING: Quiet", id="neither severity nor summary"),
         ],
     )
@@ -189,12 +191,14 @@ class TestFacts:
         assert found["Runbook"] == "the wiki: Claude"
         assert "sidecar_cooldown" not in found
 
-    def test_links_go_to_the_runbook_and_to_our_own_page(self):
+    def test_links_go_to_our_own_page_and_to_the_runbook(self):
         """Without an external_url there is no link to ourselves."""
-        page_ = "https://s.example/health"
+        page_ = f"https://s.example/alerts/{DOWN.fingerprint}"
+        runbook = DOWN.annotations["runbook_url"]
 
-        assert [link.url for link in composed("opening").items[0].links] == [DOWN.annotations["runbook_url"]]
-        assert [link.url for link in composed("opening", external_url="https://s.example/").items[0].links][1] == page_
+        assert [link.url for link in composed("opening").items[0].links] == [runbook]
+        linked = composed("opening", external_url="https://s.example/").items[0].links
+        assert [link.url for link in linked] == [page_, runbook]
 
 
 class TestBounds:
@@ -208,7 +212,7 @@ class TestBounds:
         assert len(message.items) == 10
         assert message.items[0].name == "ClaudeDown"
         assert message.more.startswith("and 491 more: Slow")
-        assert message.headline.startswith("FIRING: 501 alerts (critical) – ClaudeDown, Slow0")
+        assert message.headline.startswith("FIRING: 501 alerts (critical) – ClaudeDown, Slow0 ×72, Slow1 ×72")
 
     @pytest.mark.parametrize("form", [pytest.param(plain, id="plain"), pytest.param(page, id="HTML")])
     def test_a_megabyte_is_cut(self, form):
@@ -249,15 +253,16 @@ class TestSafety:
         tree = ET.fromstring(text.partition("\n")[2])
 
         assert {e.tag for e in tree.iter()} <= {
-            *("html", "head", "meta", "title", "body", "h1", "h2", "p", "strong", "table", "tr", "th", "td", "a")
+            *("html", "head", "meta", "title", "style", "body", "div", "h1", "h2", "p", "strong", "span", "br"),
+            *("table", "tr", "th", "td", "a", "code"),
         }
         assert not [
             e for e in tree.iter() for name in e.attrib if name.startswith("on") or name in ("src", "background")
         ]
         links = [e.attrib["href"] for e in tree.iter("a")]
         assert len(links) == 2
-        assert links[0].startswith("https://dash.example.com/%22%3E%3Cscript%3E")
-        assert links[1] == "https://s.example/health"
+        assert links[0].startswith("https://s.example/alerts/")
+        assert links[1].startswith("https://dash.example.com/%22%3E%3Cscript%3E")
         assert "url(" not in text
 
     @given(
