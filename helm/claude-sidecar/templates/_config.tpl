@@ -1,0 +1,53 @@
+{{/* The daemon's configuration. */}}
+
+{{- define "claude-sidecar.config" -}}
+{{- $given := deepCopy (.Values.config | default dict) }}
+{{- $rules := $given.rules | default list }}
+{{- $named := list }}
+{{- range $rules }}{{ $named = append $named (.file | default "") }}{{ end }}
+{{- range $file, $_ := .Values.rules }}
+{{- if not (has $file $named) }}{{ $rules = append $rules (dict "file" $file) }}{{ end }}
+{{- end }}
+{{- $http := dict "public" (include "claude-sidecar.publicAddress" .) "listen" (include "claude-sidecar.apiAddress" .) }}
+{{- if .Values.http.token.existingSecret }}
+{{- $_ := set $http "token" (dict "file" (include "claude-sidecar.tokenFile" .)) }}
+{{- end }}
+{{- $own := dict "database" "/var/lib/sidecar/sidecar.db" "http" $http "rules" $rules }}
+{{- if and .Values.ingress.enabled (not $given.external_url) }}
+{{- $_ := set $own "external_url" (printf "%s://%s" (empty .Values.ingress.tlsSecret | ternary "http" "https") .Values.ingress.host) }}
+{{- end }}
+{{- toYaml (mergeOverwrite $given $own) }}
+{{- end }}
+
+{{- define "claude-sidecar.publicAddress" -}}
+{{- printf "%s:%d" .Values.http.address (int .Values.http.publicPort) }}
+{{- end }}
+
+{{- define "claude-sidecar.apiAddress" -}}
+{{- printf "%s:%d" (.Values.http.expose | ternary .Values.http.address "127.0.0.1") (int .Values.http.apiPort) }}
+{{- end }}
+
+{{/* Where the API is from within the pod. */}}
+{{- define "claude-sidecar.apiURL" -}}
+{{- $six := and .Values.http.expose (contains ":" .Values.http.address) }}
+{{- printf "http://%s:%d" ($six | ternary "[::1]" "127.0.0.1") (int .Values.http.apiPort) }}
+{{- end }}
+
+{{- define "claude-sidecar.tokenFile" -}}
+/run/secrets/sidecar/api-token/{{ .Values.http.token.key }}
+{{- end }}
+
+{{/* What belongs to the process: a change of the rest is taken up without a restart. */}}
+{{- define "claude-sidecar.processBound" -}}
+{{- pick (include "claude-sidecar.config" . | fromYaml) "database" "http" "log" "pod" "tick" | toJson | sha256sum }}
+{{- end }}
+
+{{/* What the ConfigMap holds: the configuration and the rule files beside it, in one, so that they change together. */}}
+{{- define "claude-sidecar.files" -}}
+sidecar.yml: |
+  {{- include "claude-sidecar.config" . | nindent 2 }}
+{{- range $file, $text := .Values.rules }}
+{{ $file }}: |
+  {{- kindIs "string" $text | ternary $text (toYaml $text) | nindent 2 }}
+{{- end }}
+{{- end }}

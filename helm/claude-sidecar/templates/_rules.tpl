@@ -1,0 +1,53 @@
+{{/* Rules for Prometheus. */}}
+
+{{- define "claude-sidecar.prometheusRule" -}}
+{{- $root := .root -}}
+{{- $more := $root.Values.prometheusRule.alertLabels }}
+{{- range .groups }}{{ range .rules }}
+{{- if and .alert $more }}{{ $_ := set . "labels" (mergeOverwrite (.labels | default dict) $more) }}{{ end }}
+{{- end }}{{ end -}}
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: {{ printf "%s-%s" (include "claude-sidecar.fullname" $root) .name | trunc 63 | trimSuffix "-" }}
+  labels:
+    {{- include "claude-sidecar.labels" $root | nindent 4 }}
+    {{- with $root.Values.prometheusRule.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  groups:
+    {{- toYaml .groups | nindent 4 }}
+{{- end }}
+
+{{/* What no daemon can tell of itself. */}}
+{{- define "claude-sidecar.down" -}}
+- name: claude-sidecar-down
+  rules:
+    - alert: ClaudeSidecarDown
+      expr: up{job="claude-sidecar", namespace={{ .Release.Namespace | quote }}} == 0
+      for: 5m
+      labels:
+        severity: critical
+      annotations:
+        summary: {{ "The watcher in the pod {{ $labels.pod }} does not answer" | quote }}
+        description: >-
+          For 5 minutes Prometheus has not been able to scrape {{ "{{ $labels.pod }}" }}, expected up 1: what the daemon watches
+          may break unseen.
+        next_step: >-
+          See `kubectl -n {{ .Release.Namespace }} logs {{ "{{ $labels.pod }}" }} -c {{ .Values.sidecar.name }}`: a mistake in the
+          configuration is named there with its line.
+    - alert: ClaudeSidecarAbsent
+      expr: absent(up{job="claude-sidecar", namespace={{ .Release.Namespace | quote }}})
+      for: 10m
+      labels:
+        severity: critical
+      annotations:
+        summary: Prometheus finds no watcher in the namespace {{ .Release.Namespace }}
+        description: >-
+          For 10 minutes there has been no target of the job claude-sidecar, expected at least one: its pods are gone, or the
+          monitor does not find them.
+        next_step: >-
+          See `kubectl -n {{ .Release.Namespace }} get pods -l claude-sidecar/instance={{ include "claude-sidecar.fullname" . }}`, then
+          whether Prometheus selects the monitor by its labels.
+{{- end }}
