@@ -53,6 +53,8 @@ docs: $(STAMP) ## Write docs/reference.md from the code
 lock: $(STAMP) ## Resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra simulate --extra all --group test -o requirements/test.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra all --constraint requirements/test.txt -o requirements/all.txt
+	echo hatchling | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 - --constraint requirements/test.txt -o requirements/build.txt
 
 clean:
 	rm -rf $(VENV) .cache

@@ -2,14 +2,14 @@
 
 {{/* For `initContainers:` of a gateway's pod: the container as a native sidecar, or nothing. */}}
 {{- define "claude-sidecar.initContainers" -}}
-{{- if eq (include "claude-sidecar.isNative" .) "true" }}
+{{- if eq (include "claude-sidecar.isNative" .) "true" -}}
 - {{ include "claude-sidecar.container" . | nindent 2 | trim }}
 {{- end }}
 {{- end }}
 
 {{/* For `containers:` of a gateway's pod: the container where there are no native sidecars, or nothing. */}}
 {{- define "claude-sidecar.containers" -}}
-{{- if ne (include "claude-sidecar.isNative" .) "true" }}
+{{- if ne (include "claude-sidecar.isNative" .) "true" -}}
 - {{ include "claude-sidecar.container" . | nindent 2 | trim }}
 {{- end }}
 {{- end }}
@@ -92,24 +92,23 @@ volumeMounts:
 
 {{/* A container that ended is not ready, and its pod with it; and a native sidecar that ends at once, for a mistake in its
 configuration, holds back the gateway's start. So the container goes on, and the daemon is started again in it. No `$(` and no
-`$$` here: Kubernetes reads them. */}}
+`$$` here: Kubernetes would read them. */}}
 {{- define "claude-sidecar.again" -}}
 # The daemon may end; the container goes on, because the gateway's pod is ready only while it does.
 ending=
-trap 'ending=yes; kill -TERM "$daemon" 2>/dev/null' TERM INT
-trap 'kill -HUP "$daemon" 2>/dev/null' HUP
-pause=5
-while [ -z "$ending" ]; do
+trap 'ending=yes; kill -TERM "$child" 2>/dev/null' TERM INT
+trap 'kill -HUP "$child" 2>/dev/null' HUP
+while :; do
   sidecar "$@" &
-  daemon=$!
+  child=$!
   # A signal to us ends `wait` early.
-  while wait "$daemon"; code=$?; kill -0 "$daemon" 2>/dev/null; do :; done
+  while wait "$child"; code=$?; kill -0 "$child" 2>/dev/null; do :; done
   [ -z "$ending" ] || exit "$code"
-  echo "{\"level\": \"error\", \"event\": \"container.daemon_ended\", \"code\": $code, \"again_in_seconds\": $pause}" >&2
-  sleep "$pause" &
-  daemon=$!
-  wait "$daemon"
-  [ "$pause" -ge 40 ] || pause=$((pause * 2))
+  echo "{\"level\": \"error\", \"event\": \"container.daemon_ended\", \"code\": $code, \"again_in_seconds\": 20}" >&2
+  sleep 20 &
+  child=$!
+  wait "$child"
+  [ -z "$ending" ] || exit "$code"
 done
 {{- end }}
 
