@@ -138,8 +138,7 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     found: dict[str, Any] = {"200": {"description": "The answer.", **good}}
     problem = {"content": {"application/json": {"schema": dict(schemas.answer(Problem))}}}
     for status, text in sorted(operation.statuses.items()):
-        told = good if status < 300 or operation.content_type != "application/json" else problem
-        found[str(status)] = {"description": text, **told}
+        found[str(status)] = {"description": text, **(good if status < 300 else problem)}
     found |= {str(status): {"description": text, **good} for status, text in operation.also.items()}
     if operation.content_type == "application/json":
         found["default"] = {"description": "Whatever else can be wrong with a request.", **problem}

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sidecar.model.errors import SidecarError
 from sidecar.secrets import redact
 
-PATHS: Final = ("/api/", "/-/")
+PATHS: Final = ("/api/", "/-/", "/badges/")
 """Where errors are answered in JSON."""
 
 

@@ -43,11 +43,11 @@ def routes(ready: Callable[[], Sequence[str]], alive: Callable[[], Sequence[str]
         get("/api/v1/status/buildinfo", build_info, "Which version runs."),
         described(
             web.get("/-/healthy", healthy),
-            Operation("Whether every service still turns.", str, enveloped=False, content_type=_TEXT, statuses=states),
+            Operation("Whether every service still turns.", str, enveloped=False, content_type=_TEXT, also=states),
         ),
         described(
             web.get("/-/ready", is_ready),
-            Operation("Whether the daemon does its work.", str, enveloped=False, content_type=_TEXT, statuses=states),
+            Operation("Whether the daemon does its work.", str, enveloped=False, content_type=_TEXT, also=states),
         ),
     ]
 

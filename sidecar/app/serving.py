@@ -57,6 +57,11 @@ def routes(
 
         return page.routes(Overview(daemon))
 
+    def badges() -> Iterable[web.RouteDef]:
+        from sidecar.page import badges
+
+        return badges.routes(View(daemon))
+
     served: list[web.AbstractRouteDef] = [
         *metrics.routes(daemon.live, lambda: daemon.config.settings.external_labels),
         *health.routes(daemon.health, ready, alive, lambda: daemon.reloader.status),
@@ -65,5 +70,6 @@ def routes(
         Late(["/api/v1/events"], events),
         Late(["/api/v1", "/-"], v1),
         Late(["/", "/alerts", "/checks", "/configuration", "/live", "/static"], page),
+        Late(["/badges"], badges),
     ]
     return served
