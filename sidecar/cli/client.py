@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -14,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 import click
 
+from sidecar.cli import progress
 from sidecar.templating import safe
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,12 +34,14 @@ class NoAnswer(click.ClickException):
     """No daemon, or none that answers us; says what to do."""
 
     exit_code = 2
+    word = "no_answer"
 
 
 class Refused(click.ClickException):
     """The daemon's own word that it cannot answer."""
 
     exit_code = 2
+    word = "refused"
 
     def __init__(self, status: int, error_type: str, message: str) -> None:
         super().__init__(f"the daemon says: {message}")
@@ -52,6 +56,7 @@ class Client:
     url: str
     token: str = ""
     timeout: float = 35.0
+    moving: bool = False  # show that we wait, when it takes long and a person looks on
 
     def data(self, path: str, parameters: Parameters = ()) -> Any:
         """The `data` of the answer to a GET; raises NoAnswer or Refused."""
@@ -89,8 +94,14 @@ class Client:
         except ValueError as exc:
             raise NoAnswer(f"--url: {exc}") from exc
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+        with progress.waiting(f"asking {self.url}") if self.moving else nullcontext():
+            return self._exchange(connection, method, path, headers)
+
+    def _exchange(
+        self, connection: http.client.HTTPConnection, method: str, path: str, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
         try:
-            connection.request(method, path, headers=headers)
+            connection.request(method, path, headers=dict(headers))
             response = connection.getresponse()
             return response.status, response.read(_LARGEST)
         except TimeoutError as exc:
@@ -150,7 +161,7 @@ def connected(function: F) -> F:
     @click.option("--json", "as_json", is_flag=True, help="JSON, for machines.")
     @wraps(function)
     def call(*args: Any, url: str, token: str, token_file: Path | None, **kwargs: Any) -> Any:
-        return function(*args, client=Client(url.rstrip("/"), _token(token, token_file)), **kwargs)
+        return function(*args, client=Client(url.rstrip("/"), _token(token, token_file), moving=True), **kwargs)
 
     return call  # type: ignore[return-value]  # click's decorators take any function and give one
 

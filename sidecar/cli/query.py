@@ -12,7 +12,7 @@ from sidecar.cli import screen
 from sidecar.cli.client import Client, Refused, connected
 from sidecar.cli.times import Span, Time
 
-_BARS: Final = "▁▂▃▄▅▆▇█"
+BARS: Final = "▁▂▃▄▅▆▇█"
 _STEPS: Final = 60  # of a range that names no step: what fits beside a name
 
 Data = Mapping[str, Any]
@@ -89,8 +89,8 @@ def sparkline(values: Sequence[float]) -> str:
     if not finite:
         return " " * len(values)
     low, high = min(finite), max(finite)
-    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(_BARS[round((value - low) * scale)] if math.isfinite(value) else " " for value in values)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BARS[round((value - low) * scale)] if math.isfinite(value) else " " for value in values)
 
 
 def _walked(each: Data) -> Sequence[str]:

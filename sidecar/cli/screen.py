@@ -3,13 +3,15 @@
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from sidecar.cli import terminal
 from sidecar.model.durations import show
 from sidecar.templating import safe
+
+_GLUE: Final = "\N{NO-BREAK SPACE}"
 
 Cell = tuple[str, str]
 """A text, and the colour in which it stands; none when empty."""
@@ -22,7 +24,7 @@ def width() -> int:
 
 def colour(text: str, name: str) -> str:
     """*text* in that colour; where there are to be no colours, click takes it out again."""
-    return click.style(text, fg=name) if name else text
+    return click.style(text, fg=name) if name and text else text
 
 
 def plain(text: Any, limit: int = 500) -> str:
@@ -94,12 +96,19 @@ def step(due: Mapping[str, Any], now: float) -> str:
     return f"next: {what}{f' to {channel}' if channel else ''} {at}".rstrip()
 
 
-def wrapped(text: str, mark: str = "") -> list[str]:
-    """*text* on as many lines as it needs, behind *mark* and indented."""
+def wrapped(text: str, mark: str = "", most: int | None = None) -> list[str]:
+    """*text* on as many lines as it needs, or at most so many, behind *mark* and indented."""
     begin = f"    {mark}"
-    return textwrap.wrap(
-        plain(text), width(), initial_indent=begin, subsequent_indent=" " * len(begin), break_on_hyphens=False
+    lines = textwrap.wrap(
+        plain(text).replace("(in ", f"(in{_GLUE}"),
+        width(),
+        initial_indent=begin,
+        subsequent_indent=" " * len(begin),
+        break_on_hyphens=False,
+        max_lines=most,
+        placeholder=" …",
     )
+    return [line.replace(_GLUE, " ") for line in lines]
 
 
 def clock(text: str | None, now: float) -> str:

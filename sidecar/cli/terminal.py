@@ -100,7 +100,6 @@ def cut(text: str, room: int) -> str:
     return "".join(taken) + "…"
 
 
-def pad(text: str, width: int, *, right: bool = False) -> str:
+def pad(text: str, width: int) -> str:
     """*text* filled up to so many columns."""
-    blank = " " * (width - measure(text))
-    return blank + text if right else text + blank
+    return text + " " * (width - measure(text))
