@@ -18,7 +18,7 @@ class Colour(StrEnum):
     PLAIN = "#0a5fb4"
 
 
-LONGEST: Final = 60
+LONGEST: Final = 40
 """Characters of a word that are shown."""
 
 _LEFT: Final = "#3b4048"
@@ -51,9 +51,8 @@ _WIDE: Final = 1000
 _TEMPLATE: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
     'role="img" aria-label="{title}"><title>{title}</title>'
-    '<clipPath id="r"><rect width="{width}" height="{height}" rx="3"/></clipPath>'
-    '<g clip-path="url(#r)"><rect width="{split}" height="{height}" fill="{left}"/>'
-    '<rect x="{split}" width="{rest}" height="{height}" fill="{right}"/></g>'
+    '<rect width="{width}" height="{height}" rx="3" fill="{left}"/>'
+    '<path d="M{split} 0h{straight}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{straight}z" fill="{right}"/>'
     '<rect x=".5" y=".5" width="{inner}" height="19" rx="2.5" fill="none" stroke="{edge}"/>'
     '<g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="{size}">'
     '<text x="{at_label}" y="14" textLength="{label_width}">{label}</text>'
@@ -74,7 +73,7 @@ def drawn(label: str, word: str, colour: Colour, title: str = "") -> str:
         inner=split + rest - 1,
         height=_HEIGHT,
         split=split,
-        rest=rest,
+        straight=rest - 3,
         left=_LEFT,
         right=colour.value,
         edge=_EDGE,
