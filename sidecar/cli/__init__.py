@@ -50,6 +50,7 @@ COMMANDS: Final = {name: text for commands in TASKS.values() for name, text in c
     prog_name="sidecar",
     message=f"%(prog)s %(version)s (Python {platform.python_version()}, {sys.platform} {platform.machine()})",
 )
+@click.option(failing.TRACEBACK, is_flag=True, expose_value=False, help="Say where in sidecar itself something failed.")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Observability and alerting beside an LLM gateway.
@@ -66,7 +67,10 @@ def cli(ctx: click.Context) -> None:
 
 
 def main() -> None:
-    """Call the command that was asked for; how it ends is said by `failing`."""
+    """Exit codes: 0 fine, 1 the answer is bad or we crashed, 2 wrong use or a configuration that cannot be used.
+
+    Also 141 when nobody reads the output any more. How a command fails is said by `failing`.
+    """
     terminal.prepare()
     try:
         # Outside of its standalone mode click hands back the code of an Exit instead of raising it.

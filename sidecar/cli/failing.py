@@ -18,6 +18,8 @@ import click
 
 from sidecar.model.errors import ConfigError, SidecarError
 
+TRACEBACK: Final = "--traceback"
+"""The option of whoever looks for a mistake of ours."""
 WRONG: Final = 2
 INTERRUPTED: Final = 130
 UNREAD: Final = 141
@@ -90,7 +92,7 @@ def _short(exc: ConfigError) -> str:
 def _crashed(exc: BaseException) -> NoReturn:
     """Say what went wrong inside of us, without secrets; a daemon's end with its whole trace, since nobody can ask."""
     lines = traceback.format_exception(exc)
-    if "run" in sys.argv[1:2] or os.environ.get("SIDECAR_DEBUG"):
+    if "run" in sys.argv[1:3] or TRACEBACK in sys.argv[1:]:
         _say("crash", "".join(lines).rstrip())
         sys.exit(1)
     at = traceback.extract_tb(exc.__traceback__)[-1]
@@ -99,7 +101,7 @@ def _crashed(exc: BaseException) -> NoReturn:
         "crash",
         f"sidecar: unexpected {what[:500]}\n"
         f"  in {at.name}, {Path(at.filename).name}:{at.lineno}; this is a mistake of sidecar's own.\n"
-        "  Please report it with what SIDECAR_DEBUG=1 before the same command shows.",
+        f"  Please report it with what `sidecar {TRACEBACK}` and the same words behind it shows.",
     )
     sys.exit(1)
 
