@@ -143,7 +143,7 @@ def _also(word: str, same: Sequence[Witness]) -> Blame | None:
     found = next((found for other in same if other.failure and (found := _by_the_api(other.failure))), None)
     if found is None:
         return None
-    return Blame(found.fault, found.who, f"{_WORDS.get(word, word)}; {_names(same)} without a gateway as well")
+    return Blame(found.fault, found.who, f"{_WORDS.get(word, word)}; {_names(same)} hears the same from the API itself")
 
 
 def _asks_alike(own: Witness, other: Witness) -> bool:

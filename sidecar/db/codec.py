@@ -133,7 +133,7 @@ def _told(told: Told) -> dict[str, Any]:
         "reason": told.reason,
         "evidence": told.evidence,
         "trend": _trend(told.trend) if told.trend else None,
-        "blame": [told.blame.fault, told.blame.who, told.blame.ground] if told.blame else None,
+        "blame": _blame(told.blame) if told.blame else None,
     }
 
 
@@ -160,9 +160,12 @@ def _to_trend(fields: Any) -> Trend:
     return Trend(_finite(fields["end"]), _finite(fields["step"]), values, fields["up"] is True)
 
 
+def _blame(blame: Blame) -> dict[str, Any]:
+    return {"fault": blame.fault, "who": blame.who, "ground": blame.ground}
+
+
 def _to_blame(fields: Any) -> Blame:
-    fault, who, ground = map(_string, fields)
-    return Blame(fault, who, ground)
+    return Blame(_string(fields["fault"]), _string(fields["who"]), _string(fields["ground"]))
 
 
 def _to_notification(fields: Mapping[str, Any]) -> Notification:

@@ -22,7 +22,7 @@ class Fact:
     @property
     def text(self) -> str:
         """All of it, where every character has one width."""
-        return f"{self.strip} ({self.value})" if self.strip else self.value
+        return f"{self.strip} ({self.value})" if self.strip and self.value else self.strip or self.value
 
 
 def of(told: Told, notification: Notification, now: float, local: tzinfo) -> tuple[Fact, ...]:

@@ -113,10 +113,19 @@ def compose(notification: Notification, context: Context) -> Message:
 
 
 def ranked(notification: Notification) -> list[Told]:
-    """What is told in *notification*, the worst first; no more than MOST_ALERTS of them are told in full."""
-    return sorted(
-        notification.alerts, key=lambda t: (severity_rank(t.alert.severity), t.alert.name, t.alert.fingerprint)
-    )
+    """What is told in *notification*: first the MOST_ALERTS that are told in full, the worst first, then the rest.
+
+    Of a storm each rule has one that is told in full before any has two: the rest of a kind is more of the same.
+    """
+    told = sorted(notification.alerts, key=_worst_first)
+    firsts = {t.alert.name: t for t in reversed(told)}
+    full = sorted(told, key=lambda t: (firsts[t.alert.name] is not t, *_worst_first(t)))[:MOST_ALERTS]
+    chosen = {id(t) for t in full}
+    return [*sorted(full, key=_worst_first), *(t for t in told if id(t) not in chosen)]
+
+
+def _worst_first(told: Told) -> tuple[int, str, str]:
+    return severity_rank(told.alert.severity), told.alert.name, told.alert.fingerprint
 
 
 def bare(notification: Notification, problem: str) -> Message:
@@ -166,7 +175,7 @@ def _more(told: list[Told]) -> str:
 
 def _counted(told: list[Told]) -> str:
     """The alerts' names, the worst first: `ClaudeDown ×3, ClaudeSlow`."""
-    counts = Counter(safe.line(t.alert.name, 80) for t in told)
+    counts = Counter(safe.line(t.alert.name, 80) for t in sorted(told, key=_worst_first))
     named = ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in list(counts.items())[:_MOST_NAMES])
     return named + (", …" if len(counts) > _MOST_NAMES else "")
 

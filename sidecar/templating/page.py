@@ -134,6 +134,7 @@ def _fact(fact: Fact) -> str:
     # Our own names stay on one line beside a long value; what somebody else named may be too long for a phone.
     wrap = "white-space:nowrap" if len(fact.name) <= _UNBROKEN else _BREAKS
     style = f"{cell};text-align:left;color:#5f6368;font-weight:normal;{wrap}"
-    strip = f'<span style="{escape(_FIXED)};white-space:nowrap">{escape(fact.strip)}</span><br />' if fact.strip else ""
+    drawing = f"{escape(_FIXED)};white-space:nowrap;letter-spacing:1px"
+    strip = f'<span style="{drawing}">{escape(fact.strip)}</span><br />' if fact.strip else ""
     told = f'<td style="padding:2px 0;vertical-align:top;{_BREAKS}">{strip}{escape(fact.value)}</td>'
     return f'<tr><th scope="row" class="dim" style="{style}">{escape(fact.name)}</th>{told}</tr>'

@@ -3,20 +3,25 @@
 import json
 import re
 from dataclasses import replace
+from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sidecar.channels import DeliveryError, words
 from sidecar.channels.slack import SlackChannel, escape, payload
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import NotifyKind
+from sidecar.model.notifications import Blame, NotifyKind
 from tests.channels import golden
 from tests.channels.receiver import URL, Receiver, context
-from tests.channels.stories import DOWN, NOON, SLOW, STORIES, Ctx, Fixed, hostile, notification, sent_at, told
+from tests.channels.stories import DOWN, GREW, NOON, SLOW, STORIES, Ctx, Fixed, hostile, notification, sent_at, told
+
+SIZES: Final = st.sampled_from([1, 60, 700])
 
 
-def slack(**settings) -> SlackChannel:
-    return SlackChannel.model_validate({"type": "slack", "name": "team", "webhook_url": URL} | settings)
+def slack(**changes) -> SlackChannel:
+    return SlackChannel.model_validate({"type": "slack", "name": "team", "webhook_url": URL} | changes)
 
 
 def texts(value) -> list[str]:
@@ -148,12 +153,49 @@ def test_slack_is_told_to_parse_nothing():
 )
 def test_slacks_limits_are_kept(told_):
     """Slack refuses the whole message for one text that is too long, so none is."""
-    body = payload(words(told_, Ctx()))
+    within_limits(payload(words(told_, Ctx())))
+
+
+LONG = st.builds(lambda part, times: part * times, st.text(st.characters(codec="utf-8"), min_size=1, max_size=6), SIZES)
+
+
+@given(
+    alerts=st.lists(
+        st.builds(
+            lambda labels, notes, kind, evidence, note: told(
+                replace(DOWN, labels=Labels(labels), annotations=Labels(notes), note=note, condition=kind),
+                evidence=evidence,
+                flips=3,
+                trend=GREW,
+                blame=Blame(kind, evidence, note),
+            ),
+            st.dictionaries(LONG | st.sampled_from(["alertname", "severity", "check"]), LONG, max_size=5),
+            st.dictionaries(
+                LONG | st.sampled_from(["summary", "description", "next_step", "runbook_url"]), LONG, max_size=5
+            ),
+            *[LONG] * 3,
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    times=st.sampled_from([1, 4, 20]),
+    kind=st.sampled_from(NotifyKind),
+)
+@settings(max_examples=30)
+def test_slacks_limits_are_kept_whatever_the_words_are(alerts, times, kind):
+    """However long and hostile labels, annotations and evidence are, Slack takes the message."""
+    within_limits(payload(words(notification(kind, *alerts * times), Ctx())))
+
+
+def within_limits(body: dict[str, Any]) -> None:
+    """Assert that Slack takes *body*: its own limits, and nothing that is half a link or half an entity."""
     blocks = body["attachments"][0]["blocks"]
 
     assert len(blocks) <= 50
     assert all(1 <= len(t) <= 3000 for t in texts(blocks))
-    assert all(len(b.get("fields", ())) <= 10 for b in blocks)
+    assert all(1 <= len(b["fields"]) <= 10 for b in blocks if "fields" in b)
+    assert all(1 <= len(b["elements"]) <= 10 for b in blocks if b["type"] == "context")
+    assert all(len(e["text"]) <= 2000 for b in blocks for e in b.get("elements", ()))
     assert all(len(f["text"]) <= 2000 for b in blocks for f in b.get("fields", ()))
     assert len(body["text"]) <= 4000
     assert not [t for t in texts(blocks) if re.search(r"&(?!amp;|lt;|gt;)", t)]
