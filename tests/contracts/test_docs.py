@@ -1,21 +1,45 @@
 """What is documented is there, and what is there is documented."""
 
 import re
-import runpy
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from sidecar import config, plugins
+from sidecar.channels import Channel
+from sidecar.checks import Check
+from sidecar.claude.errors import ErrorType
 from sidecar.cli import COMMANDS
 from sidecar.client import Client
 from sidecar.ingest import reading
 from sidecar.ingest.events import Decoder
 from sidecar.rules.files import Source, load_rules
+from sidecar.rules.model import AlertingRule, Override, RecordingRule, RuleGroup
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-RULES = (ROOT / "docs" / "rules.md").read_text("utf-8")
+sys.path.insert(0, str(ROOT / "docs"))
+generate, alerts, commands, metrics, models = map(
+    import_module, ("generate", "writers.alerts", "writers.commands", "writers.metrics", "writers.models")
+)
+cell = import_module("writers.markdown").cell
+PAGES = sorted(generate.PAGES)
+REFERENCE = "\n".join((ROOT / "docs" / page).read_text("utf-8") for page in PAGES)
+CHECKS, CHANNELS = plugins.names("sidecar.checks"), plugins.names("sidecar.channels")
+
+
+def every_model():
+    """Each model of which somebody may write a value into a file."""
+    roots = [config.Settings, Check, Channel, RuleGroup, AlertingRule, RecordingRule, Override]
+    roots += [plugins.find("sidecar.checks", name, Check) for name in CHECKS]
+    roots += [plugins.find("sidecar.channels", name, Channel) for name in CHANNELS]
+    return list(dict.fromkeys(model for root in roots for model in (root, *(one for _, one in models.nested(root)))))
+
+
+MODELS = every_model()
 BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
 
@@ -71,15 +95,79 @@ def test_the_example_of_the_client_runs():
     client.close(timeout=0)
 
 
-@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", RULES, re.DOTALL))
-def test_examples_of_rules_are_rule_files(text):
-    """Each example of the guide to rules is read without a mistake."""
-    if text.lstrip().startswith("groups:"):
-        assert list(load_rules([Source((("example.yml", text),))], channels=None).rules)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_reference_is_up_to_date(page):
+    """Each page of the reference is what the code says now; `make docs` writes it."""
+    written = (ROOT / "docs" / page).read_text("utf-8")
+
+    assert written == generate.text(page), "run `make docs`"
 
 
-def test_the_reference_is_up_to_date():
-    """docs/reference.md is what the code says now; `make docs` writes it."""
-    generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+def test_no_page_of_the_reference_is_left_over():
+    """What nothing writes any more is not there either."""
+    found = {f"reference/{path.name}" for path in (ROOT / "docs" / "reference").iterdir()}
 
-    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == generate["text"]()
+    assert found == {page for page in PAGES if page.startswith("reference/")}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__qualname__)
+def test_every_setting_can_be_written_after_its_example(model, monkeypatch):
+    """A setting without a default that shows how it looks has examples, and each of them is a value that it takes."""
+    for name in ("ANTHROPIC_API_KEY", "OTLP_AUTHORIZATION"):
+        monkeypatch.setenv(name, "example")
+    bare = [key for key, field in fields(model) if models.default(field) in ("", "required") and not field.examples]
+    wrong = [f"{key}: {mistake}" for key, field in fields(model) for mistake in mistakes(model, key, field)]
+
+    assert (bare, wrong) == ([], [])
+
+
+def fields(model):
+    """The settings of *model*, by their keys."""
+    return [(field.alias or name, field) for name, field in model.model_fields.items() if name != "type"]
+
+
+def mistakes(model, key, field):
+    """What *model* has to say against the examples of *field*, whatever else it lacks."""
+    for example in field.examples or ():
+        try:
+            model.model_validate({key: example})
+        except ValidationError as exc:
+            yield from (each["msg"] for each in exc.errors() if each["loc"][:1] == (key,))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__qualname__)
+def test_every_setting_is_in_the_reference(model):
+    """Each key, and what it means, stands in a page."""
+    missing = [
+        key
+        for key, field in fields(model)
+        if f"| `{key}` | " not in REFERENCE or cell(field.description) not in REFERENCE
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param([f"type: {name}" for name in (*CHECKS, *CHANNELS)], id="types of checks and channels"),
+        pytest.param([f"`{family.name}`" for family in metrics.catalogue()], id="metrics"),
+        pytest.param([f"### {name}\n" for name in alerts.names()], id="alerts"),
+        pytest.param([f"## {ctx.command_path}\n" for ctx, _ in commands.commands()], id="commands"),
+        pytest.param([f"`{word}`" for word in ErrorType], id="words of error_type"),
+    ],
+)
+def test_the_reference_names_everything(words):
+    """Whatever there is can be looked up."""
+    assert [word for word in words if word not in REFERENCE] == []
+
+
+def test_every_variable_of_ours_is_in_the_reference():
+    """No module reads a SIDECAR_ variable that is written down nowhere."""
+    read = {
+        name
+        for path in (ROOT / "sidecar").rglob("*.py")
+        for name in re.findall(r"['\"](SIDECAR_[A-Z_]*[A-Z])\b", path.read_text("utf-8"))
+    }
+
+    assert {name for name in read if name not in REFERENCE} == set()

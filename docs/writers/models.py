@@ -1,0 +1,134 @@
+"""The settings of a model as a table: keys, defaults, examples, meanings."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from sidecar.model import durations
+from writers.markdown import code, first_line, heading, table
+
+
+def section(title: str, model: type[BaseModel], base: type[BaseModel] | None = None, level: int = 2) -> Iterator[str]:
+    """What *model* is, and its settings, without those that it has from *base* as they are there."""
+    yield from heading(title, level)
+    yield first_line(model.__doc__)
+    yield ""
+    yield from settings(model, base)
+
+
+def settings(model: type[BaseModel], base: type[BaseModel] | None = None) -> Iterator[str]:
+    """A line for each setting of *model*, without those that it has from *base* as they are there."""
+    return table(("key", "default", "example", "meaning"), _rows(model, base))
+
+
+def _rows(model: type[BaseModel], base: type[BaseModel] | None) -> Iterator[tuple[str, str, str, str]]:
+    for name, field in model.model_fields.items():
+        common = base.model_fields.get(name) if base else None
+        if name == "type" or (common is not None and _same(common, field)):
+            continue  # said once, above
+        yield code(field.alias or name), default(field), example(field), field.description or ""
+
+
+def _same(one: FieldInfo, other: FieldInfo) -> bool:
+    return default(one) == default(other) and one.description == other.description
+
+
+def nested(
+    model: type[BaseModel], path: str = "", seen: frozenset[type] = frozenset()
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The models that the fields of *model* are made of, each with its key, and those within; each of them once."""
+    direct = {
+        inner: f"{path}{field.alias or name}"
+        for name, field in reversed(model.model_fields.items())
+        for inner in _models(field.annotation)
+        if inner not in seen
+    }
+    told = seen | direct.keys()
+    for inner, key in reversed(direct.items()):
+        yield key, inner
+        for further in nested(inner, f"{key}.", told):
+            told |= {further[1]}
+            yield further
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def default(field: FieldInfo) -> str:
+    """What the setting is when it is left out; empty when that is nothing."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined or value is None or value in ("", (), [], {}):
+        return ""
+    if isinstance(value, BaseModel):
+        return "below"
+    return code(_shown(value, field))
+
+
+def _shown(value: Any, field: FieldInfo) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and _is_duration(field):
+        return durations.show(value)
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _is_duration(field: FieldInfo) -> bool:
+    return "BeforeValidator" in repr((field.metadata, field.annotation))
+
+
+def example(field: FieldInfo) -> str:
+    """The setting's first example, as it would stand in the file."""
+    return code(flow(field.examples[0])) if field.examples else ""
+
+
+def flow(value: Any, *, inside: bool = False) -> str:
+    """*value* in YAML, on one line."""
+    match value:
+        case bool() | None:
+            return json.dumps(value)
+        case Mapping():
+            return "{" + ", ".join(f"{key}: {flow(each, inside=True)}" for key, each in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(flow(each, inside=True) for each in value) + "]"
+        case str():
+            return _scalar(value, inside=inside)
+    return str(value)
+
+
+def _scalar(text: str, *, inside: bool) -> str:
+    """*text*, quoted where YAML would read something else."""
+    odd = not text or text[0] in "!&*-?|>%@`\"'#{}[],:" or ": " in text or " #" in text or text.strip() != text
+    odd = odd or (inside and any(mark in text for mark in ",{}[]")) or not _is_text(text)
+    return "'" + text.replace("'", "''") + "'" if odd else text
+
+
+def _is_text(text: str) -> bool:
+    """Whether YAML reads *text* as the text that it is."""
+    import yaml
+
+    try:
+        return bool(yaml.safe_load(text) == text)
+    except yaml.YAMLError:
+        return False
+
+
+def sample(folder: Path, name: str) -> Iterator[str]:
+    """The worked example of the type *name*."""
+    file = folder / f"{name}.yml"
+    yield ""
+    yield "```yaml configuration"
+    yield from file.read_text("utf-8").rstrip().splitlines()
+    yield "```"
