@@ -85,7 +85,7 @@ class Frame:
     def html(self, template: str, **context: Any) -> Markup:
         """What the template of that name makes of *context*."""
         made = environment().get_template(template).render(now=self.now, root=self.root, **context)
-        return Markup(made)  # noqa: S704 -- escaped by the template
+        return Markup(made.strip())  # noqa: S704 -- escaped by the template
 
     def section(self, id_: str, template: str, **context: Any) -> Section:
         """The same, as a section."""
@@ -149,6 +149,7 @@ def environment() -> jinja2.Environment:
         "words": writing.words,
         "segment": lambda text: quote(str(text), safe=""),
     }
+    made.tests["weblink"] = _is_web
     made.globals |= {
         "asset": assets.address,
         "sparkline": graphics.sparkline,
@@ -157,3 +158,8 @@ def environment() -> jinja2.Environment:
         "part": part,
     }
     return made
+
+
+def _is_web(url: str) -> bool:
+    """Whether a browser may be sent there: what others write might be `javascript:`."""
+    return url.lower().startswith(("https://", "http://"))

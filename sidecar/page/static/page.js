@@ -1,1 +1,189 @@
+// Keeps an open page true: relative times, what has changed since, and a filter. The page works without all of it.
 "use strict";
+
+(() => {
+  const STALE = 25; // seconds without a word after which the connection is taken to be lost; the daemon speaks every 10
+  const AGAIN = 15; // seconds until a refused connection is tried again
+  const HIDDEN = 60; // seconds after which a page that nobody looks at is not kept live
+  const HEALTHS = ["healthy", "degraded", "unknown", "critical"];
+
+  const body = document.body;
+  const label = document.getElementById("live");
+  const icon = document.querySelector("link[rel=icon]");
+  const pod = document.title.slice(document.title.lastIndexOf(" · "));
+
+  let skew = Number(body.dataset.now) * 1000 - Date.now(); // of the daemon's clock against ours
+  let shown = Number(body.dataset.now); // the time of what is shown, seconds since the epoch
+  let revision = body.dataset.revision;
+  let heard = performance.now();
+  let state = "";
+  let source = null;
+  let timer = 0;
+
+  const now = () => (Date.now() + skew) / 1000;
+
+  // Relative times, in the words of times.py.
+
+  function span(seconds) {
+    if (seconds < 90) return `${Math.floor(Math.max(0, seconds))} s`;
+    if (seconds < 90 * 60) return `${Math.floor(seconds / 60)} min`;
+    if (seconds < 36 * 3600) return `${Math.floor(seconds / 3600)} h`;
+    return `${Math.floor(seconds / 86400)} d`;
+  }
+
+  function relative(at, form) {
+    const away = Math.abs(now() - at);
+    if (form === "for") return span(away);
+    if (away < 1) return now() >= at ? "just now" : "now";
+    return now() >= at ? `${span(away)} ago` : `in ${span(away)}`;
+  }
+
+  function refresh() {
+    for (const each of document.querySelectorAll("span.ago")) {
+      const text = relative(Number(each.dataset.at), each.dataset.form);
+      if (each.textContent !== text) each.textContent = text;
+    }
+    if (!body.dataset.live) return;
+    if (state === "on" && (performance.now() - heard) / 1000 > STALE) lost();
+    else if (state === "lost") lost();
+  }
+
+  // What has changed.
+
+  function clock(at) {
+    return `${new Date(at * 1000).toISOString().slice(11, 19)} UTC`;
+  }
+
+  function say(next, text) {
+    state = next;
+    label.className = `live ${next}`;
+    const place = label.querySelector(".text");
+    if (place.textContent !== text) place.textContent = text;
+  }
+
+  function lost() {
+    say("lost", `connection lost, showing ${clock(shown)} (${span(now() - shown)} old)`);
+  }
+
+  function keep(place) {
+    const focused = place.contains(document.activeElement) ? document.activeElement : null;
+    const reach = focused && [...place.querySelectorAll("a, summary, input, [tabindex]")];
+    return {
+      open: [...place.querySelectorAll("details[data-keep][open]")].map((each) => each.dataset.keep),
+      values: [...place.querySelectorAll("input[id]")].map((each) => [each.id, each.value]),
+      key: focused && (focused.id || focused.getAttribute("href") || focused.closest("[data-keep]")?.dataset.keep),
+      index: focused ? reach.indexOf(focused) : -1,
+      caret: focused && focused.selectionStart,
+    };
+  }
+
+  function restore(place, kept) {
+    for (const each of place.querySelectorAll("details[data-keep]")) each.open = kept.open.includes(each.dataset.keep);
+    for (const [id, value] of kept.values) {
+      const input = document.getElementById(id);
+      if (input) input.value = value;
+    }
+    if (kept.index < 0) return;
+    const reach = [...place.querySelectorAll("a, summary, input, [tabindex]")];
+    const same = reach.find((each) =>
+      [each.id, each.getAttribute("href"), each.closest("[data-keep]")?.dataset.keep].includes(kept.key),
+    );
+    const target = same || reach[Math.min(kept.index, reach.length - 1)];
+    if (!target) return;
+    target.focus({ preventScroll: true });
+    if (kept.caret !== null && kept.caret !== undefined && target.setSelectionRange) {
+      target.setSelectionRange(kept.caret, kept.caret);
+    }
+  }
+
+  function change(told) {
+    for (const [id, html] of Object.entries(told.sections)) {
+      const place = document.getElementById(id);
+      if (!place) continue;
+      const kept = keep(place);
+      place.innerHTML = html;
+      restore(place, kept);
+    }
+    document.title = told.title + pod;
+    if (HEALTHS.includes(told.health)) {
+      icon.href = `${icon.dataset.icons}${told.health}.svg`;
+      const headline = document.getElementById("headline");
+      if (headline) headline.className = told.health;
+    }
+    shown = told.at;
+    filter();
+    refresh();
+  }
+
+  function word(event) {
+    heard = performance.now();
+    const told = JSON.parse(event.data);
+    if (told.at) skew = told.at * 1000 - Date.now();
+    return told;
+  }
+
+  function connect() {
+    clearTimeout(timer);
+    if (source) source.close();
+    source = new EventSource(`${body.dataset.live}&have=${encodeURIComponent(revision)}`);
+    source.addEventListener("beat", (event) => {
+      shown = word(event).at;
+      say("on", "live");
+    });
+    source.addEventListener("changed", (event) => {
+      change(word(event));
+      revision = event.lastEventId;
+      say("on", "live");
+    });
+    source.addEventListener("gone", () => {
+      source.close();
+      source = null;
+      say("over", `as of ${clock(shown)}; there is nothing of it any more`);
+    });
+    source.addEventListener("error", () => {
+      lost();
+      if (source && source.readyState === EventSource.CLOSED) timer = setTimeout(connect, AGAIN * 1000);
+    });
+  }
+
+  function pause() {
+    source?.close();
+    source = null;
+    say("", `as of ${clock(shown)}`);
+  }
+
+  function look() {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(pause, HIDDEN * 1000);
+    else if (!source && state !== "over") connect();
+  }
+
+  // The filter.
+
+  function filter() {
+    const tools = document.querySelector("[data-filter]");
+    if (!tools) return;
+    tools.hidden = false;
+    const input = tools.querySelector("input");
+    const wanted = input.value.trim().toLowerCase();
+    const rows = [...document.querySelectorAll(".checks > li")];
+    let found = 0;
+    for (const row of rows) {
+      row.hidden = wanted !== "" && !`${row.dataset.name} ${row.textContent}`.toLowerCase().includes(wanted);
+      found += !row.hidden;
+    }
+    tools.querySelector("[data-matches]").textContent = wanted ? `${found} of ${rows.length}` : "";
+  }
+
+  document.addEventListener("input", (event) => {
+    if (event.target.id === "filter") filter();
+  });
+
+  filter();
+  refresh();
+  setInterval(refresh, 1000);
+  if (body.dataset.live && "EventSource" in window) {
+    connect();
+    document.addEventListener("visibilitychange", look);
+  }
+})();

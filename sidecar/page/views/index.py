@@ -1,32 +1,137 @@
 """Everything at one glance: how it goes, what fires, and what speaks for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
+from typing import Final
 
-from sidecar.api.health import Health
-from sidecar.model.alerts import Alert
-from sidecar.page import headline, rows
+from sidecar.api.health import Configuration, Health
+from sidecar.api.summary import Count
+from sidecar.model import families
+from sidecar.model.alerts import Alert, AlertState
+from sidecar.page import alerts, headline, numbers, rows, telling
 from sidecar.page.daemon import Daemon
-from sidecar.page.frame import Frame, Page
+from sidecar.page.frame import Frame, Page, Section
+from sidecar.page.lately import Lately, lately
+from sidecar.page.times import clock
+
+_KINDS: Final = 12
+"""Kinds of requests to Claude that are shown, the failed first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """All that the page shows."""
+
+    health: Health
+    active: Sequence[Alert]
+    firing: alerts.Found
+    pending: alerts.Found
+    checks: Sequence[rows.Known]
+    numbers: numbers.Numbers
+    lately: Lately
+    channels: Sequence[telling.Told]
+    quiet: telling.Quiet
+    configuration: Configuration
+    pod: str
+    path: str
+    retention: float
 
 
 async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
     """The status as it is now."""
     now = daemon.now()
-    found = await rows.gather(daemon, now)
-    return partial(_page, daemon.health(), daemon.book.alerts(), found, Frame(now))
+    checks = await rows.gather(daemon, now)
+    firing = await alerts.gather(daemon, AlertState.FIRING, now)
+    pending = await alerts.gather(daemon, AlertState.PENDING, now)
+    late, found = await lately(daemon, now), numbers.gather(daemon, now)
+    seen = _Seen(
+        health=daemon.health(),
+        active=daemon.book.alerts(),
+        firing=firing,
+        pending=pending,
+        checks=checks,
+        numbers=found,
+        lately=late,
+        channels=telling.channels(daemon, found.hour, late.dead),
+        quiet=telling.quiet(daemon, now),
+        configuration=daemon.configuration,
+        pod=daemon.pod,
+        path=str(daemon.database.path or ""),
+        retention=daemon.retention,
+    )
+    return partial(_page, seen, Frame(now))
 
 
-def _page(health: Health, alerts: Sequence[Alert], checks: Sequence[rows.Known], frame: Frame) -> Page:
-    head = headline.headline(health, alerts)
-    reason = next((known.row.reason for known in checks if known.row.check.name == head.said.check), "")
+def _page(seen: _Seen, frame: Frame) -> Page:
+    head = headline.headline(seen.health, seen.active)
     return Page(
         f"{head.word}: {head.said.text}",
-        (
-            frame.section("headline", "headline.html", headline=head, reason=reason, notes=()),
-            rows.section(checks, frame),
-        ),
+        (*_first(seen, head, frame), *_then(seen, frame)),
         health=head.tone.value,
         now=frame.now,
         root=frame.root,
     )
+
+
+def _first(seen: _Seen, head: headline.Headline, frame: Frame) -> Iterator[Section]:
+    """What somebody who was woken wants to know."""
+    reason = next((known.row.reason for known in seen.checks if known.row.check.name == head.said.check), "")
+    yield frame.section("headline", "headline.html", headline=head, reason=reason, notes=list(_notes(seen)))
+    yield frame.section("firing", "firing.html", firing=seen.firing)
+    yield frame.section("pending", "pending.html", pending=seen.pending)
+    yield rows.section(seen.checks, frame)
+    active = {alert.fingerprint for alert in seen.active if alert.state is not AlertState.ENDED}
+    over = [one for one in seen.lately.ended if one.fingerprint not in active]
+    yield frame.section("ended", "ended.html", ended=over)
+
+
+def _then(seen: _Seen, frame: Frame) -> Iterator[Section]:
+    """What speaks for it, and whether we are well ourselves."""
+    found, period = seen.numbers, _period(seen.numbers.since, frame.now)
+    targets = {one.labels.get("target") for one in found.distributions}
+    yield frame.section(
+        "claude",
+        "claude.html",
+        numbers=found,
+        period=period,
+        several_targets=len(targets) > 1,
+        requests=sorted(found.requests, key=_badness)[:_KINDS],
+    )
+    yield frame.section("channels", "channels.html", channels=seen.channels, dead=seen.lately.dead, period=period)
+    yield frame.section("quiet", "quiet.html", quiet=seen.quiet)
+    yield frame.section("lost", "lost.html", lost=found.lost, period=period)
+    yield frame.section(
+        "itself",
+        "itself.html",
+        version=version("claude-sidecar"),
+        pod=seen.pod,
+        itself=found.itself,
+        configuration=seen.configuration,
+        path=seen.path,
+        retention=seen.retention,
+    )
+
+
+def _notes(seen: _Seen) -> Iterator[tuple[str, str]]:
+    """What is wrong with ourselves, and where more is said of it."""
+    if seen.configuration.problem:
+        what = "the last good configuration runs" if seen.configuration.last_good else "what ran before goes on"
+        yield f"The configuration files have a mistake; {what}.", "configuration"
+    if not seen.numbers.itself.get(families.DATABASE_WRITABLE.name, 1.0):
+        yield "The database cannot be written: what is decided now is not remembered after a restart.", ""
+    if not seen.numbers.itself.get(families.CONNECTIVITY_UP.name, 1.0):
+        yield "This machine's own network is away: what fails now may be our own fault.", ""
+    silent = [one.name for one in seen.channels if one.open]
+    if silent:
+        yield f"Messages do not get through to {', '.join(silent)}.", "#channels"
+
+
+def _badness(count: Count) -> tuple[bool, float]:
+    return count.labels.get("outcome") == "ok", -count.count
+
+
+def _period(since: float, now: float) -> str:
+    """From when on the numbers are: never more than what is remembered."""
+    return "the last hour" if now - since >= numbers.HOUR else f"since {clock(since, now)}"

@@ -1,0 +1,78 @@
+"""One alert: what to do, who knows, and its story line by line."""
+
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from sidecar.alerts.timeline import Entry
+from sidecar.api import wording
+from sidecar.api.health import Health
+from sidecar.db import history, names
+from sidecar.db.names import Named
+from sidecar.model.alerts import Alert
+from sidecar.model.labels import EMPTY, Labels
+from sidecar.page import alerts, headline
+from sidecar.page.daemon import Daemon
+from sidecar.page.frame import Frame, Page
+from sidecar.page.views import MissingError
+
+_FINGERPRINT: Final = re.compile("[0-9a-f]{16}")
+_LINES: Final = 500
+"""Lines of the story, the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """All that the page shows."""
+
+    fingerprint: str
+    one: alerts.Shown | None  # None when it ended some time ago
+    labels: Labels
+    entries: Sequence[Entry]  # the oldest first
+    health: Health
+    active: Sequence[Alert]
+
+
+async def look(daemon: Daemon, fingerprint: str, /) -> Callable[[], Page]:
+    """The alert as it is now, or what is known of it still."""
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        raise MissingError(f"got {fingerprint[:80]!r}, expected an alert's fingerprint: 16 hex digits")
+    now, alert = daemon.now(), daemon.book.alert(fingerprint)
+    entries, named = await daemon.database.run(_story, fingerprint)
+    if alert is None and not entries:
+        raise MissingError(f"nothing is known of an alert with the fingerprint {fingerprint}; it may be forgotten")
+    seen = _Seen(
+        fingerprint=fingerprint,
+        one=alerts.shown(alert, daemon, daemon, now) if alert else None,
+        labels=alert.labels if alert else named.labels if named else EMPTY,
+        entries=entries,
+        health=daemon.health(),
+        active=daemon.book.alerts(),
+    )
+    return partial(_page, seen, Frame(now, "../"))
+
+
+def _story(connection: sqlite3.Connection, fingerprint: str) -> tuple[Sequence[Entry], Named | None]:
+    return history.of_alert(connection, fingerprint, _LINES), names.of(connection, fingerprint)
+
+
+def _page(seen: _Seen, frame: Frame) -> Page:
+    one, labels = seen.one, seen.labels
+    lines = [(entry, wording.sentence(entry)) for entry in reversed(seen.entries)]
+    name = labels.text("alertname") or seen.fingerprint
+    state = one.said.text if one else "ended"
+    return Page(
+        f"{name}: {state.partition(' ')[0].rstrip(':')}",
+        (
+            frame.section("alert", "alert.html", one=one, name=name, labels=labels),
+            frame.section("told", "told.html", one=one),
+            frame.section("story", "story.html", lines=lines, most=_LINES),
+            frame.section("identity", "identity.html", labels=labels, one=one, fingerprint=seen.fingerprint),
+        ),
+        health=headline.headline(seen.health, seen.active).tone.value,
+        now=frame.now,
+        root=frame.root,
+    )

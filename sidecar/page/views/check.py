@@ -1,0 +1,160 @@
+"""One check: how it is, why, what its probes saw, and how it has been."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from urllib.parse import quote
+
+from sidecar.api import checks as api
+from sidecar.api.health import Health
+from sidecar.checks import Check
+from sidecar.model.alerts import Alert
+from sidecar.model.checks import OFF_HOURS, CheckState, CheckStatus, Evidence, ProbeResult
+from sidecar.model.labels import Labels
+from sidecar.model.uptime import WINDOWS
+from sidecar.page import alerts, headline, rows
+from sidecar.page.daemon import Daemon
+from sidecar.page.frame import Frame, Page, Section
+from sidecar.page.paced import paced
+from sidecar.page.views import MissingError
+from sidecar.templating.safe import number
+
+_SERIES: Final = 200
+"""Series that are shown; a check that scrapes others may have thousands."""
+_ALERTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """A check that this one stands on, or that stands on this one."""
+
+    name: str
+    status: CheckStatus | None  # None: there is no such check
+    off: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """All that the page shows."""
+
+    row: rows.Row
+    health: Health
+    active: Sequence[Alert]
+    about: Sequence[alerts.Shown]
+    more_alerts: int
+    series: Sequence[tuple[Labels, float]]
+    below: Sequence[_Near]
+    above: Sequence[_Near]
+    url: str  # where people reach the daemon; empty when nobody said
+
+
+@dataclass(frozen=True, slots=True)
+class _Badge:
+    """One badge: its words for who cannot see it, and where it is from the root."""
+
+    text: str
+    path: str
+
+
+async def look(daemon: Daemon, name: str, /) -> Callable[[], Page]:
+    """The check of that name as it is now."""
+    now, checks = daemon.now(), {check.name: check for check in daemon.checks}
+    if name not in checks:
+        known = ", ".join(sorted(checks)[:50]) or "none"
+        raise MissingError(f"got the check {name[:80]!r}, expected one of: {known}")
+    check, states = checks[name], daemon.states()
+    about = [alert for alert in daemon.book.alerts() if alert.labels.text("check") == name]
+    about.sort(key=lambda alert: (not alert.firing, -(alert.fired_at or alert.active_at)))
+    seen = _Seen(
+        row=_row(daemon, check, states.get(name, CheckState()), now),
+        health=daemon.health(),
+        active=daemon.book.alerts(),
+        about=[alerts.shown(alert, daemon, daemon, now) async for alert in paced(about[:_ALERTS])],
+        more_alerts=max(0, len(about) - _ALERTS),
+        series=api.current(daemon.series(name), now),
+        below=list(_near(check.depends_on, states)),
+        above=list(_near([one.name for one in daemon.checks if name in one.depends_on], states)),
+        url=daemon.external_url.rstrip("/"),
+    )
+    return partial(_page, seen, Frame(now, "../"))
+
+
+def _row(daemon: Daemon, check: Check, state: CheckState, now: float) -> rows.Row:
+    history = daemon.history(check.name)
+    return rows.Row(
+        check=check,
+        state=state,
+        reason=api.reason(check, state),
+        uptimes=history.uptimes(now),
+        outcomes=tuple(history.outcomes),
+        latency=history.latency(),
+        phases=rows.phases(daemon, check.name, now),
+        next_run=daemon.next_run(check.name),
+    )
+
+
+def _near(names: Sequence[str], states: Mapping[str, CheckState]) -> Iterator[_Near]:
+    for name in names:
+        state = states.get(name)
+        yield _Near(name, state.status if state else None, state is not None and state.reason == OFF_HOURS)
+
+
+def _page(seen: _Seen, frame: Frame) -> Page:
+    row = seen.row
+    return Page(
+        f"{row.check.name}: {'off' if row.off else row.state.status.value}",
+        tuple(_sections(seen, frame)),
+        health=headline.headline(seen.health, seen.active).tone.value,
+        now=frame.now,
+        root=frame.root,
+    )
+
+
+def _sections(seen: _Seen, frame: Frame) -> Iterator[Section]:
+    row, check = seen.row, seen.row.check
+    yield frame.section(
+        "check",
+        "check.html",
+        row=row,
+        schedule=api.schedule(check),
+        advice=_advice(row.state),
+        below=seen.below,
+        above=seen.above,
+    )
+    yield frame.section("check-alerts", "check-alerts.html", about=seen.about, more=seen.more_alerts)
+    yield frame.section("past", "check-past.html", row=row, windows=WINDOWS)
+    yield frame.section("last", "check-last.html", row=row, said=_said(row.state.last))
+    yield frame.section("failure", "check-failure.html", **_failure(row.state))
+    series = [(str(labels), number(value)) for labels, value in seen.series[:_SERIES]]
+    yield frame.section("series", "check-series.html", series=series, more=len(seen.series) - len(series))
+    yield frame.section("badges", "check-badges.html", badges=_badges(check.name), url=seen.url)
+
+
+def _advice(state: CheckState) -> str:
+    """What to do about a check that is not well, as its last probe says."""
+    said = state.last_failure if state.status is CheckStatus.DOWN else state.last
+    return str(said.notes.get("next_step", "")) if said is not None and not said.ok else ""
+
+
+def _said(result: ProbeResult | None) -> str:
+    return api.words(result) if result is not None else ""
+
+
+def _failure(state: CheckState) -> Mapping[str, object]:
+    failure = state.last_failure
+    return {
+        "failure": failure,
+        "said": _said(failure),
+        "evidence": (failure.evidence if failure is not None else None) or Evidence(),
+        "over": state.status is CheckStatus.UP,
+    }
+
+
+def _badges(name: str) -> list[_Badge]:
+    place = f"badges/checks/{quote(name, safe='')}"
+    return [
+        _Badge(name, f"{place}/state.svg"),
+        *(_Badge(f"{name} uptime {window}", f"{place}/uptime/{window}.svg") for window in WINDOWS),
+        _Badge(f"{name} latency", f"{place}/latency.svg"),
+    ]

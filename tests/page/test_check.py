@@ -1,0 +1,133 @@
+"""The page about one check."""
+
+import asyncio
+import re
+from html import unescape
+
+import pytest
+
+
+def words(html: str) -> str:
+    """What is read, without marks and with single spaces."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+async def test_a_check_that_is_well(world, looking):
+    """It says its state, since when, why, what is probed, how often, and how it has been."""
+    await world.start()
+    await asyncio.sleep(45.3)
+
+    page = await looking.get("/checks/gateway")
+
+    said = words(page.text)
+    assert page.status == 200
+    assert "<title>gateway: up" in page.text
+    for sentence in (
+        "✓ up",
+        "the last probe succeeded",
+        "Type http",
+        "Target http://gateway/health",
+        "Probed every 15s",
+        "down after 2 failures in a row, up after 1 success",
+        "The last 4 probes",
+        "100 % never 45 s",
+        "status 200",
+        "Where the time went",
+    ):
+        assert sentence in said
+    assert "The last failure" not in said
+    assert "Alerts about it" not in said
+    assert 'class="strip"' in page.text
+    assert 'class="spark"' in page.text
+
+
+async def test_a_check_that_is_down(world, looking):
+    """It says why, what the last failure saw, and which alerts are about it; after the recovery that stays."""
+    await world.start()
+    await asyncio.sleep(20.3)
+    world.status = 503
+    await asyncio.sleep(40)
+
+    said = words((await looking.get("/checks/gateway")).text)
+    world.status = 200
+    await asyncio.sleep(40)
+    later = words((await looking.get("/checks/gateway")).text)
+
+    assert "✕ down" in said
+    assert "failures in a row: assertion: got 503, expected 2xx" in said
+    assert "The last failure" in said
+    assert "Alerts about it 1 alert" in said
+    assert "TargetDown" in said
+    assert "✓ up" in later
+    assert "it is over" in later
+    assert "got 503, expected 2xx" in later
+
+
+async def test_nothing_was_seen_yet(world, looking):
+    """A check without a probe has a page that says so."""
+    await world.start(
+        world.settings(checks=[{"type": "tcp", "name": "port", "address": "nobody:1", "cron": "@yearly"}])
+    )
+    world.app.prober._watched["port"].state = type(world.app.prober._watched["port"].state)()
+
+    said = words((await looking.get("/checks/port")).text)
+
+    assert "? unknown" in said
+    assert "there was no probe yet" in said
+    assert "There was no probe yet." in said
+    assert "nothing" in said
+
+
+async def test_what_it_stands_on(world, looking):
+    """What a check depends on, and what depends on it, are links with their states."""
+    checks = [
+        {"type": "http", "name": "base", "url": "http://gateway/base"},
+        {"type": "http", "name": "my gateway", "url": "http://gateway/health", "depends_on": ["base"]},
+    ]
+    await world.start(world.settings(checks=checks))
+    await asyncio.sleep(20.3)
+
+    upper = await looking.get("/checks/my%20gateway")
+    lower = await looking.get("/checks/base")
+
+    assert "Depends on ✓ up base" in words(upper.text)
+    assert "Needed by ✓ up my gateway" in words(lower.text)
+    assert 'href="../checks/my%20gateway"' in lower.text
+
+
+async def test_badges_to_copy(world, looking):
+    """The page shows each badge, and the Markdown that names it by the address at which people reach us."""
+    await world.start(world.settings(external_url="https://sidecar.example/gw/"))
+
+    page = await looking.get("/checks/gateway")
+
+    assert '<img src="../badges/checks/gateway/state.svg"' in page.text
+    for badge in ("state", "uptime/30d", "latency"):
+        assert f"https://sidecar.example/gw/badges/checks/gateway/{badge}.svg" in page.text
+
+
+async def test_a_hostile_answer_is_shown_and_does_nothing(world, looking):
+    """Whatever a peer answers is text on the page."""
+    hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e"
+    world.body = hostile
+    world.status = 500
+    await world.start()
+    await asyncio.sleep(40.3)
+
+    page = await looking.get("/checks/gateway")
+
+    assert "<script>alert" not in page.text
+    assert "onerror=alert(1)>" not in page.text
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("name", [pytest.param("nobody", id="plain"), pytest.param("%3Cscript%3E", id="markup")])
+async def test_an_unknown_check(world, looking, name):
+    """A name that no check has is a page that names those there are."""
+    await world.start()
+
+    page = await looking.get(f"/checks/{name}")
+
+    assert page.status == 404
+    assert "<script>" not in page.text
+    assert "expected one of: gateway" in words(page.text)
