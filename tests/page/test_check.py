@@ -4,7 +4,7 @@ import asyncio
 import re
 from html import unescape
 
-import pytest
+from aiohttp import web
 
 
 def words(html: str) -> str:
@@ -63,19 +63,19 @@ async def test_a_check_that_is_down(world, looking):
     assert "got 503, expected 2xx" in later
 
 
-async def test_nothing_was_seen_yet(world, looking):
-    """A check without a probe has a page that says so."""
-    await world.start(
-        world.settings(checks=[{"type": "tcp", "name": "port", "address": "nobody:1", "cron": "@yearly"}])
-    )
-    world.app.prober._watched["port"].state = type(world.app.prober._watched["port"].state)()
+async def test_outside_of_its_hours(world, looking):
+    """A check that was never probed has a page that says so, and when its hours begin."""
+    hours = [{"days": ["sat"], "from": "03:00", "to": "04:00"}]
+    await world.start(world.settings(checks=[{"type": "tcp", "name": "port", "address": "nobody:1", "hours": hours}]))
+    await asyncio.sleep(1)
 
     said = words((await looking.get("/checks/port")).text)
 
-    assert "? unknown" in said
-    assert "there was no probe yet" in said
+    assert "◌ off" in said
+    assert "Hours begin 10 Jan 03:00:00 UTC" in said
     assert "There was no probe yet." in said
-    assert "nothing" in said
+    assert "30d – – nothing" in said
+    assert "The last probe" not in said
 
 
 async def test_what_it_stands_on(world, looking):
@@ -107,27 +107,32 @@ async def test_badges_to_copy(world, looking):
 
 
 async def test_a_hostile_answer_is_shown_and_does_nothing(world, looking):
-    """Whatever a peer answers is text on the page."""
-    hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e"
-    world.body = hostile
-    world.status = 500
+    """Whatever a peer answers is text on the page: its body, its headers, and what was found out from them."""
+    hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=500, text=hostile, headers={"X-Odd": hostile, "Server": hostile})
+
+    gateway = web.Application()
+    gateway.router.add_get("/{path:.*}", answer)
+    world.wire.serve("gateway", gateway)
     await world.start()
     await asyncio.sleep(40.3)
 
     page = await looking.get("/checks/gateway")
 
+    assert words(page.text).count("alert(1)") >= 3
+    assert hostile in unescape(page.text)
     assert "<script>alert" not in page.text
-    assert "onerror=alert(1)>" not in page.text
+    assert "<img src=x" not in page.text
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("name", [pytest.param("nobody", id="plain"), pytest.param("%3Cscript%3E", id="markup")])
-async def test_an_unknown_check(world, looking, name):
-    """A name that no check has is a page that names those there are."""
+async def test_an_unknown_check(world, looking):
+    """A name that no check has is answered with those there are."""
     await world.start()
 
-    page = await looking.get(f"/checks/{name}")
+    page = await looking.get("/checks/nobody")
 
     assert page.status == 404
-    assert "<script>" not in page.text
-    assert "expected one of: gateway" in words(page.text)
+    assert "got the check 'nobody', expected one of: gateway" in unescape(page.text)
