@@ -6,7 +6,7 @@ Helm at every use.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,9 +33,9 @@ def written() -> dict[Path, str]:
     return {**rules, **boards, readme: head + _BEGIN + table((CHART / "values.yaml").read_text("utf-8"))}
 
 
-def stale() -> set[Path]:
-    """Files that were made once, and are made no more."""
-    return {path for path in (CHART / "files").rglob("*.*") if path.is_file()} - written().keys()
+def stale(made: Mapping[Path, str]) -> set[Path]:
+    """Files that were made once, and are not among *made* any more."""
+    return {path for path in (CHART / "files").rglob("*.*") if path.is_file()} - made.keys()
 
 
 def _rules() -> Iterator[tuple[str, str]]:
@@ -92,9 +92,10 @@ def _bare(said: str) -> str:
 
 
 def main() -> None:
-    for path in stale():
+    made = written()
+    for path in stale(made):
         path.unlink()
-    for path, text in written().items():
+    for path, text in made.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
 

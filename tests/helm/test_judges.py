@@ -1,0 +1,131 @@
+"""What others think of what the charts render: helm, Kubernetes' schemas, the operator's validators, promtool."""
+
+import json
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from helm.generate import CHART
+from tests.helm import charts
+from tests.programs import program
+
+NODE = Path(__file__).parents[1] / "node"
+VERSIONS = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
+OPERATOR = "monitoring.coreos.com/v1"
+
+VALIDATE = f"""
+const manifests = JSON.parse(await new Response(process.stdin).text());
+for (const manifest of manifests) {{
+  const kinds = await import(`@kubernetes-models/prometheus-operator/{OPERATOR}/${{manifest.kind}}`);
+  try {{ new kinds[manifest.kind](manifest).validate(); }}
+  catch (error) {{ console.log(`${{manifest.kind}} ${{manifest.metadata.name}}: ${{error.message}}`); }}
+}}
+"""
+
+
+@pytest.mark.parametrize("chart", ["the chart", "the example"])
+def test_helm_finds_nothing(chart):
+    """Helm's strict lint has nothing to say about either chart."""
+    result = charts.helm("lint", "--strict", "--quiet", CHART if chart == "the chart" else charts.example())
+
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.fixture
+def read_once(monkeypatch):
+    """The judge reads its two megabytes of schemas anew for every manifest."""
+    monkeypatch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_kubernetes_knows_every_field(version, read_once):
+    """Manifests have only fields that their kinds have, of the right types, in the three newest versions."""
+    manifests = {json.dumps(m): m for name in charts.ALL for m in charts.rendered(name) if m["apiVersion"] != OPERATOR}
+
+    for manifest in manifests.values():
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+    assert {"Deployment", "ConfigMap", "Job", "Pod", "NetworkPolicy"} <= {m["kind"] for m in manifests.values()}
+
+
+def test_the_operator_takes_its_kinds():
+    """Monitors and rules are as the Prometheus operator wants them."""
+    node = program("node")
+    if not (NODE / "node_modules").is_dir():
+        pytest.skip("tests/node/node_modules is missing: make test installs it where there is npm")
+    manifests = [m for name in charts.ALL for m in charts.rendered(name) if m["apiVersion"] == OPERATOR]
+    result = subprocess.run(
+        [node, "--input-type=module", "-e", VALIDATE],
+        cwd=NODE,
+        input=json.dumps(manifests),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert result.stdout == ""
+    assert {manifest["kind"] for manifest in manifests} == {"PodMonitor", "ServiceMonitor", "PrometheusRule"}
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory):
+    """Every PrometheusRule that the chart can render, as a file of promtool's."""
+    folder = tmp_path_factory.mktemp("rules")
+    for manifest in charts.of_kind("everything", "PrometheusRule"):
+        (folder / f"{manifest['metadata']['name']}.yml").write_text(yaml.safe_dump(manifest["spec"]))
+    return folder
+
+
+def test_prometheus_takes_every_rule(rules):
+    """All packs, and the rules that only an outside can have, are rules of Prometheus."""
+    files = sorted(rules.glob("*.yml"))
+    result = subprocess.run(
+        [program("promtool"), "check", "rules", *files], capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert len(files) == len(list((CHART / "files" / "rules").glob("*.yml"))) + 1
+
+
+SCRAPED = """
+rule_files: [watcher-claude-sidecar-sidecar.yml, watcher-claude-sidecar-down.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'up{job="claude-sidecar", namespace="llm", pod="a"}', values: 1x20}
+      - {series: 'up{job="claude-sidecar", namespace="llm", pod="b"}', values: 0x20}
+      - {series: 'sidecar_config_last_reload_successful{job="claude-sidecar", namespace="llm", pod="a"}', values: 0x20}
+      - {series: 'sidecar_config_last_good_in_use{job="claude-sidecar", namespace="llm", pod="a"}', values: 0x20}
+      - {series: 'sidecar_config_last_good_in_use{job="claude-sidecar", namespace="llm", pod="b"}', values: 1x20}
+      - {series: 'process_resident_memory_bytes{job="prometheus", namespace="llm", pod="p"}', values: 8e9x20}
+      - {series: 'process_resident_memory_bytes{job="claude-sidecar", namespace="llm", pod="a"}', values: 9e7x20}
+    promql_expr_test:
+      - expr: count by (alertname, pod) (ALERTS{alertstate="firing"})
+        eval_time: 15m
+        exp_samples:
+          - {labels: '{alertname="ClaudeSidecarDown", pod="b"}', value: 1}
+          - {labels: '{alertname="SidecarConfigReloadFailed", pod="a"}', value: 1}
+          - {labels: '{alertname="SidecarLastGoodConfig", pod="b"}', value: 1}
+  - interval: 1m
+    input_series:
+      - {series: 'up{job="claude-sidecar", namespace="elsewhere", pod="c"}', values: 1x20}
+    promql_expr_test:
+      - expr: count by (alertname, team) (ALERTS{alertstate="firing"})
+        eval_time: 15m
+        exp_samples:
+          - {labels: '{alertname="ClaudeSidecarAbsent", team="llm"}', value: 1}
+"""
+
+
+def test_one_pod_does_not_hide_another(rules):
+    """A Prometheus that scrapes several pods judges each by its own samples, and no other program's memory."""
+    test = rules / "test.yaml"
+    test.write_text(SCRAPED)
+    result = subprocess.run([program("promtool"), "test", "rules", test], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout + result.stderr

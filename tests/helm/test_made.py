@@ -1,0 +1,69 @@
+"""What is made from the rest of the repository is up to date."""
+
+import pytest
+
+from helm import generate
+from helm.perpod import expression
+
+
+def test_what_is_made_is_up_to_date():
+    """The files of the chart are what helm/generate.py writes; run it, or make docs, when this fails."""
+    made = generate.written()
+    changed = [str(path) for path, text in made.items() if not path.is_file() or path.read_text("utf-8") != text]
+
+    assert changed == []
+    assert generate.stale(made) == set()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param("up == 0", 'up{job="claude-sidecar"} == 0', id="a bare name"),
+        pytest.param('up{a="b"}', 'up{job="claude-sidecar", a="b"}', id="a name with matchers"),
+        pytest.param(
+            "sum(rate(a[5m]))", 'sum by (namespace, pod) (rate(a{job="claude-sidecar"}[5m]))', id="no grouping"
+        ),
+        pytest.param(
+            "sum(a) by (le)", 'sum(a{job="claude-sidecar"}) by (namespace, pod, le)', id="a grouping that comes after"
+        ),
+        pytest.param(
+            "max without (le) (a)", 'max without (le) (a{job="claude-sidecar"})', id="a grouping that drops labels"
+        ),
+        pytest.param(
+            "a and on () b",
+            'a{job="claude-sidecar"} and on (namespace, pod) b{job="claude-sidecar"}',
+            id="a match on nothing",
+        ),
+        pytest.param(
+            "a * on (pod, x) group_left (y) b",
+            'a{job="claude-sidecar"} * on (namespace, pod, x) group_left (y) b{job="claude-sidecar"}',
+            id="a match on the pod already",
+        ),
+        pytest.param(
+            'count_values("sum(x) by (y)", a) # sum(a)',
+            'count_values by (namespace, pod) ("sum(x) by (y)", a{job="claude-sidecar"}) # sum(a)',
+            id="texts and comments",
+        ),
+        pytest.param(
+            'ALERTS{alertname="X"} unless a:b:c offset 10m',
+            'ALERTS{alertname="X"} unless a:b:c offset 10m',
+            id="what Prometheus itself makes",
+        ),
+        pytest.param(
+            "-(a offset 1h > bool Inf)", '-(a{job="claude-sidecar"} offset 1h > bool Inf)', id="words of the language"
+        ),
+    ],
+)
+def test_expressions_keep_the_pods_apart(given, expected):
+    """An expression of one daemon becomes one that judges each pod by what our pods export."""
+    assert expression(given) == expected
+
+
+def test_defaults_are_told_as_they_are():
+    """The table has the comment and the default of each key that has a comment, however deep."""
+    values = "# -- One\n# thing.\na: 1\nb:\n  # -- Text | pipe. @default -- nothing\n  c: x\n  d: 2\n"
+
+    assert generate.table(values).splitlines()[3:] == [
+        "| `a` | `1` | One thing. |",
+        "| `b.c` | nothing | Text \\| pipe. |",
+    ]
