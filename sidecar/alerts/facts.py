@@ -109,6 +109,8 @@ class Circumstances:
     """What speaks for an alert, for a person: one line, safe to show to anybody."""
     blame_of: Callable[[Alert], Blame | None] = lambda _alert: None
     """Whose fault an alert is, where that is known."""
+    advice_of: Callable[[Alert], str] = lambda _alert: ""
+    """What to do about an alert, for rules that do not say: one line, or nothing."""
 
     def listeners(self, alert: Alert) -> Collection[str]:
         """The channels that the rule of *alert* names."""

@@ -132,8 +132,16 @@ def _told(alert: Alert, decision: Decision, around: Circumstances) -> Told:
     opened_at = decision.record.opened_at
     assert opened_at is not None  # whatever is told was opened, now or before
     # An end has evidence, too: it may be told as one with an opening that waits.
-    evidence, blame = around.evidence_of(alert), around.blame_of(alert)
-    return Told(alert, opened_at, decision.n, decision.flips, decision.reason, evidence, blame=blame)
+    return Told(
+        alert,
+        opened_at,
+        decision.n,
+        decision.flips,
+        decision.reason,
+        around.evidence_of(alert),
+        blame=around.blame_of(alert),
+        advice=around.advice_of(alert),
+    )
 
 
 def _pack(channel: str, kind: NotifyKind, group: Group, contents: list[tuple[Told, Facts]], now: float) -> Notification:

@@ -46,7 +46,7 @@ from sidecar.services.delivery import REPORT, Delivery, delivery_of
 from sidecar.services.dispatcher import Dispatcher
 from sidecar.services.evaluator import Evaluator
 from sidecar.services.events import Events
-from sidecar.services.evidence import blame, evidence
+from sidecar.services.evidence import advice, blame, evidence
 from sidecar.services.heartbeats import Heartbeats
 from sidecar.services.prober import TURN, Prober
 from sidecar.services.quieting import Quieter
@@ -191,7 +191,9 @@ class App:
         }
         channels = {channel.name: channel for channel in self.config.channels}
         mutes = partial(self._mutes, {rule.key: rule for rule in self.config.rules.alerting})
-        return Circumstances(channels, policies, mutes, self.quieter.state.acked, self.evidence_of, self.blame_of)
+        return Circumstances(
+            channels, policies, mutes, self.quieter.state.acked, self.evidence_of, self.blame_of, self.advice_of
+        )
 
     def _mutes(self, rules: Mapping[RuleKey, Alerting], alert: Alert, channel: str, now: float) -> Mutes:
         rule = rules.get(alert.rule)
@@ -208,6 +210,10 @@ class App:
     def blame_of(self, alert: Alert) -> Blame | None:
         """Whose fault it is that the check is down of which *alert* tells, where the checks know it together."""
         return blame(alert, self.config.checks, self.prober.states())
+
+    def advice_of(self, alert: Alert) -> str:
+        """What to do about the failed probe that speaks for *alert*, as the probe itself knows it."""
+        return advice(alert, self.config.checks, self.prober.states())
 
     async def run(self, *, listen: bool = True) -> None:
         """Watch and tell until cancelled; then finish what is under way, within seconds."""

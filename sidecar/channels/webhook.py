@@ -17,6 +17,7 @@ from sidecar.model.notifications import Blame, Notification, NotifyKind, Told, T
 from sidecar.secrets import Secret
 from sidecar.templating import links, safe
 from sidecar.templating.facts import end_words, trend_text, value_words
+from sidecar.templating.messages import next_step
 from sidecar.templating.times import rfc3339
 
 _LONGEST: Final = 16 * 1024  # of one annotation; more would make receivers refuse the whole message
@@ -129,6 +130,7 @@ def _alert(told: Told, notification: Notification, ctx: SendContext) -> dict[str
         "note": _bounded(alert.note),
         "lastProbe": "" if notification.kind is NotifyKind.RESOLVE else safe.line(told.evidence),
         "group": alert.rule.group,
+        "nextStep": next_step(told),
         "trend": _trend(told.trend),
         "blame": None if notification.kind is NotifyKind.RESOLVE else _blame(told.blame),
         "runbookURL": links.annotated(alert.annotations, "Runbook"),

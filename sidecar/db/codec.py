@@ -134,6 +134,7 @@ def _told(told: Told) -> dict[str, Any]:
         "evidence": told.evidence,
         "trend": _trend(told.trend) if told.trend else None,
         "blame": _blame(told.blame) if told.blame else None,
+        "advice": told.advice,
     }
 
 
@@ -152,6 +153,7 @@ def _to_told(fields: Mapping[str, Any]) -> Told:
         evidence=_string(fields.get("evidence", "")),
         trend=_maybe(_to_trend)(fields.get("trend")),
         blame=_maybe(_to_blame)(fields.get("blame")),
+        advice=_string(fields.get("advice", "")),
     )
 
 

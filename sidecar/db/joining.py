@@ -17,7 +17,7 @@ def join(before: NotifyKind, old: Told, after: NotifyKind, new: Told) -> tuple[N
     """
     match before, after:
         case NotifyKind.OPENING, NotifyKind.RESOLVE:
-            return NotifyKind.CLOSED, replace(new, flips=old.flips, blame=old.blame)
+            return NotifyKind.CLOSED, replace(new, flips=old.flips, blame=old.blame, advice=old.advice)
         case ((NotifyKind.CLOSED | NotifyKind.OPENING), NotifyKind.OPENING):
             return NotifyKind.OPENING, replace(new, flips=old.flips + new.flips)
         case NotifyKind.REMINDER, _:

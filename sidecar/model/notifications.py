@@ -60,6 +60,7 @@ class Told:
     evidence: str = ""  # what the last failed probe said: one line of at most 300 characters, without secrets
     trend: Trend | None = None  # None where it would say nothing
     blame: Blame | None = None
+    advice: str = ""  # what to do about the failed probe, where the rule itself does not say: one line
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,16 @@ def blame(alert: Alert, checks: Iterable[Check], states: Mapping[str, CheckState
     return judge(own, witnesses.values()) if own is not None else None
 
 
+def advice(alert: Alert, checks: Iterable[Check], states: Mapping[str, CheckState]) -> str:
+    """What to do about the failure that speaks for *alert*, as the probe itself knows it; in one line, or nothing."""
+    name = alert.labels.text("check")
+    check = next((check for check in checks if check.name == name and name in states), None)
+    if check is None or not alert.firing or not evidence(alert, check, states[name]):
+        return ""
+    failure = states[name].last_failure
+    return safe.line(redact(str(failure.notes.get("next_step", ""))), _LONGEST) if failure else ""
+
+
 def _witness(check: Check, state: CheckState) -> Witness:
     host = urlsplit(check.target if "://" in check.target else f"//{check.target}").hostname or check.target
     return Witness(check.name, check.type, state, host, getattr(check, "model", ""), host == _API_HOST, check.is_local)

@@ -180,6 +180,11 @@ def _counted(told: list[Told]) -> str:
     return named + (", …" if len(counts) > _MOST_NAMES else "")
 
 
+def next_step(told: Told) -> str:
+    """What to do, as the rule says, or else as the failed probe does; may be empty."""
+    return safe.line(told.alert.annotations.text("next_step") or told.advice, 800)
+
+
 def _told_once(items: Iterable[Item]) -> Iterator[Item]:
     """*items*; what one before said of itself in the same words is not said again."""
     said: set[str] = set()
@@ -206,7 +211,7 @@ def _item(told: Told, notification: Notification, context: Context, local: tzinf
         summary=facts.summary(alert) if notification.firing else "",
         # For whoever hears of it only now, it is told all the same.
         description="" if notification.kind is NotifyKind.RESOLVE else safe.line(note.text("description"), 1500),
-        next_step="" if well else safe.line(note.text("next_step"), 800),  # nothing is left to be done
+        next_step="" if well else next_step(told),  # nothing is left to be done
         facts=(*facts.of(told, notification, context.now, local), *_other_annotations(note)),
         labels=tuple(_shown_labels(alert.labels.without("alertname", "severity"))),
         links=tuple(links.links(alert, context.external_url)),

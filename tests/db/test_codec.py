@@ -16,12 +16,12 @@ TRENDS = st.builds(Trend, NUMBER, NUMBER, st.lists(st.none() | NUMBER, max_size=
 BLAMES = st.builds(Blame, st.text(max_size=9), st.text(max_size=9), st.text(max_size=9))
 
 
-@given(st.none() | TRENDS, st.none() | BLAMES)
+@given(st.none() | TRENDS, st.none() | BLAMES, st.text(max_size=9))
 @settings(max_examples=50)
-def test_what_is_told_beside_the_alert_is_kept(trend, blame):
+def test_what_is_told_beside_the_alert_is_kept(trend, blame, advice):
     """A message is read with the trend and the blame that it was written with."""
     before = message(NotifyKind.OPENING)
-    before = replace(before, alerts=(replace(before.alerts[0], trend=trend, blame=blame),))
+    before = replace(before, alerts=(replace(before.alerts[0], trend=trend, blame=blame, advice=advice),))
 
     assert load_notification(dump_notification(before)) == before
 
@@ -29,12 +29,12 @@ def test_what_is_told_beside_the_alert_is_kept(trend, blame):
 def test_messages_of_versions_before_are_read():
     """A row without them is a message without them."""
     text = json.loads(dump_notification(message(NotifyKind.OPENING)))
-    for name in ("evidence", "trend", "blame"):
+    for name in ("evidence", "trend", "blame", "advice"):
         del text["alerts"][0][name]
 
     (told,) = load_notification(json.dumps(text)).alerts
 
-    assert (told.evidence, told.trend, told.blame) == ("", None, None)
+    assert (told.evidence, told.trend, told.blame, told.advice) == ("", None, None, "")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,20 @@ from sidecar.templating import facts
 from sidecar.templating.messages import Context, Message, Tone, bare, compose
 from sidecar.templating.page import page
 from sidecar.templating.plain import plain
-from tests.channels.stories import DOWN, EVIL, NOON, SAID, SLOW, STORIES, ended, hostile, notification, sent_at, told
+from tests.channels.stories import (
+    DOWN,
+    EVIL,
+    NOON,
+    SAID,
+    SLOW,
+    STORIES,
+    ended,
+    hostile,
+    notification,
+    sent_at,
+    storm,
+    told,
+)
 
 
 def composed(name: str, **more) -> Message:
@@ -181,6 +194,33 @@ class TestFacts:
         assert composed("opening").items[0].next_step.startswith("Look at https://status.claude.com")
         assert resolve.items[0].next_step == ""
 
+    @pytest.mark.parametrize(
+        ("annotations", "expected"),
+        [
+            pytest.param({"next_step": "Do this"}, "Do this", id="the rule says"),
+            pytest.param({}, "Buy credit", id="the probe says"),
+        ],
+    )
+    def test_the_rules_own_next_step_comes_first(self, annotations, expected):
+        """Where the rule says nothing, the failed probe's advice is told."""
+        alert = replace(DOWN, annotations=Labels(annotations))
+
+        message = compose(notification(NotifyKind.OPENING, told(alert, advice="Buy credit")), Context(NOON))
+
+        assert message.items[0].next_step == expected
+
+    def test_what_was_said_is_not_said_again(self):
+        """Of alerts with the same words in one message the first has them, and each has its own facts."""
+        alerts = [replace(DOWN, labels=DOWN.labels.with_(check=name)) for name in ("a", "b")]
+
+        first, second = compose(notification(NotifyKind.OPENING, *map(told, alerts), told(SLOW)), Context(NOON)).items[
+            :2
+        ]
+
+        assert first.next_step.startswith("Look at")
+        assert (second.description, second.next_step) == ("", "as above")
+        assert first.facts == second.facts
+
     def test_annotations_without_a_place_are_shown_as_facts(self):
         """An annotation that nobody foresaw is not lost, except for our own marks."""
         alert = replace(DOWN, annotations=DOWN.annotations.with_(sidecar_cooldown="5m", runbook="the wiki: Claude"))
@@ -213,6 +253,24 @@ class TestBounds:
         assert message.items[0].name == "ClaudeDown"
         assert message.more.startswith("and 491 more: Slow")
         assert message.headline.startswith("FIRING: 501 alerts (critical) – ClaudeDown, Slow0 ×72, Slow1 ×72")
+
+    def test_each_rule_of_a_storm_has_one_in_full(self):
+        """What else is wrong is not hidden by the tenth alert of the same."""
+        many = [replace(DOWN, labels=DOWN.labels.with_(check=f"c{i:02}")) for i in range(30)]
+        message = compose(notification(NotifyKind.OPENING, *map(told, many), told(SLOW)), Context(NOON))
+
+        assert [item.name for item in message.items] == ["ClaudeDown"] * 9 + ["ClaudeSlow"]
+        assert message.more == "and 21 more: ClaudeDown ×21"
+        assert message.headline == "FIRING: 31 alerts (critical) – ClaudeDown ×30, ClaudeSlow"
+
+    @pytest.mark.parametrize("form", [pytest.param(plain, id="plain"), pytest.param(page, id="HTML")])
+    def test_four_hundred_alerts_stay_readable(self, form):
+        """A mail about a storm has ten alerts, and no more than a few screens."""
+        text = form(compose(storm(400), Context(NOON, "https://s.example")))
+
+        assert text.count("What to do next") == 1 + sum("as above" in line for line in text.splitlines())
+        assert len(text) < 45_000
+        assert "and 390 more: " in text
 
     @pytest.mark.parametrize("form", [pytest.param(plain, id="plain"), pytest.param(page, id="HTML")])
     def test_a_megabyte_is_cut(self, form):
