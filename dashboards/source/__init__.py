@@ -1,0 +1,1 @@
+"""The Grafana dashboards, as typed Python: `python dashboards/generate.py` writes them as JSON."""
