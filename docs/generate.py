@@ -5,7 +5,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from writers import alerts, api, commands, configuration, environment, index, metrics, plugged, rule_files
+from writers import (
+    alerts,
+    api,
+    client,
+    commands,
+    configuration,
+    environment,
+    index,
+    languages,
+    metrics,
+    plugged,
+    rule_files,
+    webhook,
+)
 
 HERE: Final = Path(__file__).parent
 PAGES: Final[dict[str, Callable[[], Iterator[str]]]] = {
@@ -14,10 +27,13 @@ PAGES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "reference/checks.md": plugged.checks,
     "reference/channels.md": plugged.channels,
     "reference/rule-files.md": rule_files.page,
+    "reference/languages.md": languages.page,
     "reference/alerts.md": alerts.page,
     "reference/metrics.md": metrics.page,
     "reference/commands.md": commands.page,
     "reference/api.md": api.page,
+    "reference/client.md": client.page,
+    "reference/webhook.md": webhook.page,
     "reference/environment.md": environment.page,
     "openapi.json": api.as_json,
 }
