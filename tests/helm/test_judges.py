@@ -5,7 +5,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]  # ships none
 import pytest
 import yaml
 

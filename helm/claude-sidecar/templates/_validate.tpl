@@ -10,6 +10,9 @@
 {{- fail (printf "found config.%s, which the chart writes itself; set %s instead" $key $use) }}
 {{- end }}
 {{- end }}
+{{- with include "claude-sidecar.plainSecrets" (dict "at" "config" "value" (.Values.config | default dict)) | trim }}
+{{- fail (printf "found a secret as text at %s; a ConfigMap and the release's history are read by many: put it into a Secret, name that in secretFiles, and write {file: /run/secrets/sidecar/…} here" (splitList "\n" . | join ", ")) }}
+{{- end }}
 {{- if and .Values.http.expose (not .Values.http.token.existingSecret) }}
 {{- fail "found http.expose without http.token.existingSecret; others reach the API then, so it needs a token: name a Secret that holds one" }}
 {{- end }}
@@ -45,5 +48,25 @@
 {{- fail "found serviceMonitor.enabled without service.enabled; enable the Service, or use podMonitor" }}
 {{- else if and .Values.ingress.enabled (not .Values.service.enabled) }}
 {{- fail "found ingress.enabled without service.enabled; an Ingress leads to a Service" }}
+{{- end }}
+{{- end }}
+
+{{/* Where in a configuration a credential stands as text, one path a line; `${NAME}` is none. */}}
+{{- define "claude-sidecar.plainSecrets" -}}
+{{- $at := .at }}
+{{- if kindIs "map" .value }}
+{{- range $key, $value := .value }}
+{{- $here := printf "%s.%s" $at $key }}
+{{- $is := has ($key | lower) (list "api_key" "password" "token" "bearer" "webhook_url" "signing_secret" "credentials" "seed" "authorization" "x-api-key") }}
+{{- if and $is (kindIs "string" $value) (not (hasPrefix "${" $value)) }}
+{{ $here }}
+{{- else }}
+{{- include "claude-sidecar.plainSecrets" (dict "at" $here "value" $value) }}
+{{- end }}
+{{- end }}
+{{- else if kindIs "slice" .value }}
+{{- range $index, $value := .value }}
+{{- include "claude-sidecar.plainSecrets" (dict "at" (printf "%s[%d]" $at $index) "value" $value) }}
+{{- end }}
 {{- end }}
 {{- end }}
