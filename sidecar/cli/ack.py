@@ -9,6 +9,7 @@ import click
 from sidecar.cli import completing, screen
 from sidecar.cli.client import Client, connected
 from sidecar.cli.explain import read
+from sidecar.cli.groups import notes
 
 
 def me() -> str:
@@ -20,8 +21,12 @@ def me() -> str:
 
 
 @click.command(
-    epilog="Examples: sidecar ack ClaudeDown    sidecar ack ClaudeDown check=gateway --comment 'on it'    "
-    "sidecar ack 1f2e3d4c --undo"
+    epilog=notes(
+        "sidecar ack ClaudeDown",
+        "sidecar ack ClaudeDown check=gateway --comment 'on it'",
+        "sidecar ack 1f2e3d4c --undo",
+        json="[{fingerprint, labels}] of the alerts that were meant.",
+    )
 )
 @click.argument("alert", nargs=-1, required=True, shell_complete=completing.alerts)
 @click.option("--by", default=me, show_default="who you are here", help="Who works on it.")

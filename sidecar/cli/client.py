@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import click
 
 from sidecar.cli import progress
+from sidecar.cli.failing import WrongError
 from sidecar.templating import safe
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -161,19 +162,20 @@ def connected(function: F) -> F:
     @click.option("--json", "as_json", is_flag=True, help="JSON, for machines.")
     @wraps(function)
     def call(*args: Any, url: str, token: str, token_file: Path | None, **kwargs: Any) -> Any:
-        return function(*args, client=Client(url.rstrip("/"), _token(token, token_file), moving=True), **kwargs)
+        return function(*args, client=Client(url.rstrip("/"), read_token(token, token_file), moving=True), **kwargs)
 
     return call  # type: ignore[return-value]  # click's decorators take any function and give one
 
 
-def _token(given: str, file: Path | None) -> str:
+def read_token(given: str, file: Path | None) -> str:
+    """The token as it was *given*, or as it stands in *file*; raises WrongError."""
     if file is None:
         return given.strip()
     try:
         text = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
         why = os.strerror(exc.errno).lower() if isinstance(exc, OSError) and exc.errno else "it is not UTF-8 text"
-        raise click.UsageError(f"--token-file {file} cannot be read: {why}") from exc
+        raise WrongError(f"--token-file {file} cannot be read: {why}") from exc
     if not text:
-        raise click.UsageError(f"--token-file {file} is empty, expected the daemon's token")
+        raise WrongError(f"--token-file {file} is empty, expected the daemon's token")
     return text

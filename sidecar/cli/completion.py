@@ -6,18 +6,24 @@ from typing import Final
 import click
 from click.shell_completion import get_completion_class
 
+from sidecar.cli.groups import notes
+
 _VARIABLE: Final = "_SIDECAR_COMPLETE"
 
 
 @click.command(
-    epilog="Examples: source <(sidecar completion bash)    "
-    "sidecar completion fish > ~/.config/fish/completions/sidecar.fish"
+    epilog=notes(
+        "source <(sidecar completion bash)",
+        "source <(sidecar completion zsh)",
+        "sidecar completion fish > ~/.config/fish/completions/sidecar.fish",
+    )
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that makes SHELL complete `sidecar`: commands, options, names of checks.
+    """Print the script that makes SHELL complete `sidecar`.
 
-    Put `source <(sidecar completion bash)` into ~/.bashrc, or the same for zsh into ~/.zshrc.
+    It completes commands, options, checks and channels of the configuration, and a running daemon's alerts. Put
+    `source <(sidecar completion bash)` into ~/.bashrc, or the same for zsh into ~/.zshrc.
     """
     from sidecar.cli import cli
 

@@ -15,6 +15,8 @@ from sidecar import config as configuration
 from sidecar import plugins
 from sidecar.channels import Channel
 from sidecar.checks import Check
+from sidecar.cli import progress
+from sidecar.cli.groups import notes
 from sidecar.cli.rules import reading
 from sidecar.model.errors import ConfigError
 from sidecar.rules.compiled import Alerting
@@ -29,13 +31,20 @@ def config() -> None:
     """Check, show or describe the configuration."""
 
 
-@config.command(epilog="Example: sidecar config check sidecar.yml")
+@config.command(
+    epilog=notes(
+        "sidecar config check",
+        "sidecar config check sidecar.yml --json",
+        json="{ok, mistakes: [{file, line, key, message}], notes, checks, channels, rules}; the last three are counts.",
+    )
+)
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 def check(file: Path, *, as_json: bool) -> None:
     """Name every mistake in FILE at once, each with its line; exit 2 if there is one."""
     try:
-        found = configuration.read(file)
+        with progress.waiting(f"reading {file}"):
+            found = configuration.read(file)
     except ConfigError as exc:
         if as_json:
             mistakes = [{"file": m.file, "line": m.line, "key": m.key, "message": m.message} for m in exc.mistakes]
@@ -58,7 +67,9 @@ def check(file: Path, *, as_json: bool) -> None:
         click.echo(f"{file}: note: {note}")
 
 
-@config.command(epilog="Example: sidecar config show sidecar.yml")
+@config.command(
+    epilog=notes("sidecar config show", "sidecar config show sidecar.yml --json", json="the same mapping as JSON.")
+)
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 def show(file: Path, *, as_json: bool) -> None:
@@ -94,7 +105,7 @@ def _without(value: Any, of: Any) -> Any:
     return redact(re.sub(r"(://[^\s?#]*)[?#]\S+", rf"\1?{MASK}", value)) if isinstance(value, str) else value
 
 
-@config.command(epilog="Example: sidecar config schema > sidecar.schema.json")
+@config.command(epilog=notes("sidecar config schema > sidecar.schema.json"))
 def schema() -> None:
     """Print the JSON schema of the configuration file, for editors."""
     top = configuration.Settings.model_json_schema()

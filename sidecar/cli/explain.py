@@ -12,6 +12,8 @@ import click
 
 from sidecar.cli import completing, screen
 from sidecar.cli.client import Client, Refused, connected
+from sidecar.cli.failing import WrongError
+from sidecar.cli.groups import notes
 from sidecar.cli.query import series
 from sidecar.cli.times import Time
 from sidecar.model.durations import show
@@ -50,8 +52,13 @@ class Wanted:
 
 
 @click.command(
-    epilog="Examples: sidecar explain ClaudeDown    sidecar explain ClaudeDown check=gateway --at 03:10    "
-    "sidecar explain 1f2e3d4c"
+    epilog=notes(
+        "sidecar explain ClaudeDown",
+        "sidecar explain ClaudeDown check=gateway --at 03:10",
+        "sidecar explain 1f2e3d4c",
+        json="{at, past, alerts: [{fingerprint, labels, alert, timeline, next}], more, rules: [the rule as "
+        "/api/v1/rules has it, with values]}.",
+    )
 )
 @click.argument("alert", nargs=-1, required=True, shell_complete=completing.alerts)
 @click.option("--at", type=Time(), help="What was the case then: 09:40, 2026-05-01T09:40, 10m ago.")
@@ -108,7 +115,7 @@ def _matcher(text: str) -> Matcher:
 
 
 def look(client: Client, wanted: Wanted, at: float | None) -> dict[str, Any]:
-    """The stories of the alerts that are meant, and what their rules say at that time; UsageError if there are none."""
+    """The stories of the alerts that are meant, and what their rules say at that time; WrongError if there are none."""
     now = time.time() if at is None else at
     known = {alert["fingerprint"]: alert["labels"] for alert in client.data("/api/v1/history", {"limit": "1000"})}
     active = client.data("/api/v1/alerts", {"ended": "true"})["alerts"]
@@ -124,7 +131,7 @@ def look(client: Client, wanted: Wanted, at: float | None) -> dict[str, Any]:
     names = {story["labels"].get("alertname", "") for story in stories} | {wanted.name}
     rules = _rules(client, [name for name in names if name])
     if not stories and not rules:
-        raise click.UsageError(_unknown(client, wanted))
+        raise WrongError(_unknown(client, wanted))
     return {
         "at": now,
         "past": at is not None,
@@ -138,7 +145,7 @@ def _story(client: Client, fingerprint: str, at: float | None) -> dict[str, Any]
     try:
         story: dict[str, Any] = client.data(f"/api/v1/alerts/{fingerprint}/timeline")
     except Refused as exc:
-        raise click.UsageError(exc.message) from exc
+        raise WrongError(exc.message) from exc
     if at is not None:
         story["timeline"] = [line for line in story["timeline"] if (screen.moment(line["at"]) or 0.0) <= at]
         story["next"] = []
@@ -201,7 +208,7 @@ def _unknown(client: Client, wanted: Wanted) -> str:
     groups = client.data("/api/v1/rules", {"type": "alert", "exclude_alerts": "true"})["groups"]
     names = sorted({rule["name"] for group in groups for rule in group["rules"]})
     close = get_close_matches(wanted.name, names, n=3) if wanted.name else []
-    which = f"did you mean {' or '.join(close)}?" if close else f"rules: {', '.join(names[:20]) or 'none'}"
+    which = f"did you mean {' or '.join(close)}?" if close else f"rules: {', '.join(names[:12]) or 'none'}"
     return f"no alert and no rule fits {str(wanted)!r}; {which}"
 
 

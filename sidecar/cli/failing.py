@@ -28,6 +28,13 @@ _MOST: Final = 20
 """Mistakes of a configuration that are listed; who has corrected them sees the next."""
 
 
+class WrongError(click.ClickException):
+    """What was asked for is not there; how the command is called was right, and is not repeated."""
+
+    exit_code = WRONG
+    word = "usage"
+
+
 class UnreadError(Exception):
     """Who read our standard output has gone, as `head` does."""
 

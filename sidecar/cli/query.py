@@ -10,6 +10,8 @@ import click
 
 from sidecar.cli import screen
 from sidecar.cli.client import Client, Refused, connected
+from sidecar.cli.failing import WrongError
+from sidecar.cli.groups import notes
 from sidecar.cli.times import Span, Time
 
 BARS: Final = "▁▂▃▄▅▆▇█"
@@ -19,8 +21,12 @@ Data = Mapping[str, Any]
 
 
 @click.command(
-    epilog="Examples: sidecar query probe_success    "
-    "sidecar query 'rate(probe_failures_total[5m])' --range 1h --step 1m"
+    epilog=notes(
+        "sidecar query probe_success",
+        "sidecar query 'probe_success == 0' --at 10m",
+        "sidecar query 'rate(probe_failures_total[5m])' --range 1h --step 1m",
+        json='Prometheus\' own answer: {"status", "data": {"resultType", "result"}}.',
+    )
 )
 @click.argument("expr")
 @click.option("--at", type=Time(), help="When: 09:40, 2026-05-01T09:40, 10m ago; now without it.")
@@ -39,7 +45,7 @@ def query(
     try:
         answer = ask(client, expr, at, range_, step)
     except Refused as exc:
-        raise click.UsageError(exc.message) from exc
+        raise WrongError(exc.message) from exc
     data = answer["data"]
     if as_json:
         click.echo(json.dumps(answer, indent=2))

@@ -11,6 +11,8 @@ from sidecar.cli import terminal
 from sidecar.model.durations import show
 from sidecar.templating import safe
 
+_NAMED: Final = 12
+"""Names that are listed when none of them is near."""
 _GLUE: Final = "\N{NO-BREAK SPACE}"
 
 Cell = tuple[str, str]
@@ -41,6 +43,18 @@ def brief(number: str) -> str:
 def counted(n: int, what: str) -> str:
     """`1 check`, `2 checks`."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """Which of *names* was probably meant by *name*; or what there is."""
+    from difflib import get_close_matches
+
+    known = sorted(set(names))
+    near = get_close_matches(name, known, 1)
+    if near:
+        return f"did you mean {near[0]}?"
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    return f"known: {', '.join(known[:_NAMED]) or 'none'}{more}"
 
 
 def table(rows: Iterable[Sequence[str | Cell]], *, indent: int = 2) -> list[str]:
@@ -96,9 +110,9 @@ def step(due: Mapping[str, Any], now: float) -> str:
     return f"next: {what}{f' to {channel}' if channel else ''} {at}".rstrip()
 
 
-def wrapped(text: str, mark: str = "", most: int | None = None) -> list[str]:
+def wrapped(text: str, mark: str = "", most: int | None = None, indent: int = 4) -> list[str]:
     """*text* on as many lines as it needs, or at most so many, behind *mark* and indented."""
-    begin = f"    {mark}"
+    begin = f"{' ' * indent}{mark}"
     lines = textwrap.wrap(
         plain(text).replace("(in ", f"(in{_GLUE}"),
         width(),
@@ -109,6 +123,13 @@ def wrapped(text: str, mark: str = "", most: int | None = None) -> list[str]:
         placeholder=" …",
     )
     return [line.replace(_GLUE, " ") for line in lines]
+
+
+def took(seconds: float) -> str:
+    """How long something took, as short as it is precise: `35ms`, `1.24s`, `31s`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f}ms"
+    return f"{seconds:.2f}s" if seconds < 9.995 else f"{seconds:.0f}s"
 
 
 def clock(text: str | None, now: float) -> str:

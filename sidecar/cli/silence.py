@@ -10,6 +10,8 @@ from sidecar.cli import completing, screen
 from sidecar.cli.ack import me
 from sidecar.cli.client import Client, connected
 from sidecar.cli.explain import read
+from sidecar.cli.failing import WrongError
+from sidecar.cli.groups import notes
 from sidecar.cli.times import Span
 from sidecar.model.durations import show
 from sidecar.model.matchers import Matcher, MatchOp
@@ -21,7 +23,11 @@ def silence() -> None:
 
 
 @silence.command(
-    epilog="Example: sidecar silence add alertname=ClaudeDown 'check=~gw-.*' --for 2h --comment 'moving house'"
+    epilog=notes(
+        "sidecar silence add ClaudeDown",
+        "sidecar silence add ClaudeDown 'check=~gw-.*' --for 2h --comment 'moving house'",
+        json="the silence: {id, state, matchers, starts_at, ends_at, created_by, comment}.",
+    )
 )
 @click.argument("alert", nargs=-1, required=True, shell_complete=completing.alerts)
 @click.option("--for", "duration", type=Span(), default=3600.0, show_default="1h", help="How long.")
@@ -42,7 +48,7 @@ def add(client: Client, alert: Sequence[str], duration: float, comment: str, by:
     click.echo(json.dumps(found, indent=2) if as_json else f"{found['id']}  for {show(duration)}: {_what(found)}")
 
 
-@silence.command("list", epilog="Example: sidecar silence list --all")
+@silence.command("list", epilog=notes("sidecar silence list", "sidecar silence list --all", json="a list of silences."))
 @click.option("--all", "everything", is_flag=True, help="Those that are over, too.")
 @connected
 def list_(client: Client, *, everything: bool, as_json: bool) -> None:
@@ -58,14 +64,14 @@ def list_(client: Client, *, everything: bool, as_json: bool) -> None:
         click.echo("nothing is silenced")
 
 
-@silence.command(epilog="Example: sidecar silence expire 7c1f0b1e-6d0f-4c5e-9b43-0a0f4c6f2d11")
-@click.argument("id_", metavar="ID")
+@silence.command(epilog=notes("sidecar silence expire 7c1f0b1e", json="the silence, as it is now."))
+@click.argument("id_", metavar="ID", shell_complete=completing.silences)
 @connected
 def expire(client: Client, id_: str, *, as_json: bool) -> None:
     """End a silence now. What still fires is told at once that its silence ended."""
     full = [one["id"] for one in client.data("/api/v1/silences")["silences"] if one["id"].startswith(id_)]
     if len(full) > 1:
-        raise click.UsageError(f"{id_!r} is the beginning of {len(full)} silences, expected more of it")
+        raise WrongError(f"{id_!r} is the beginning of {len(full)} silences, expected more of it")
     found = client.answer(f"/api/v1/silences/{full[0] if full else id_}", method="DELETE")["data"]
     click.echo(json.dumps(found, indent=2) if as_json else f"{found['id']}  ended: {_what(found)}")
 

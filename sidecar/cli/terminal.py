@@ -66,6 +66,11 @@ def columns() -> int:
     return _WIDEST_PIPE
 
 
+def is_narrow() -> bool:
+    """Whether lines end somewhere: not in a pipe, whose reader wants each fact on one line."""
+    return columns() < _WIDEST_PIPE
+
+
 def rows() -> int:
     """Lines of the terminal."""
     return max(_LOWEST, shutil.get_terminal_size().lines)

@@ -120,7 +120,7 @@ def test_a_wrong_clock(diagnose):
 
     [clock] = findings["clock"]
     assert clock["verdict"] == "FAIL"
-    assert "ahead of what 1 peers say" in clock["text"]
+    assert "ahead of what 1 peer says" in clock["text"]
 
 
 def test_nobody_listens(diagnose):

@@ -152,7 +152,7 @@ def test_a_channel_that_nobody_knows(run):
     result = run("pager")
 
     assert code(result) == 2
-    assert str(result.exception) == "no channel 'pager'; known: hook, team"
+    assert str(result.exception).endswith("; known: hook, team")
 
 
 PREVIEW = """
@@ -287,8 +287,8 @@ def test_every_kind_of_message_can_be_shown(kind, preview):
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        pytest.param(["Nothing"], "no alerting rule 'Nothing'; known: CertificateExpiresSoon, ", id="no such alert"),
-        pytest.param(["ClaudeDown", "--channel", "x"], "no channel 'x'; known: hook, log, ops, team", id="no channel"),
+        pytest.param(["Nothing"], "no alerting rule 'Nothing' in ", id="no such alert"),
+        pytest.param(["ClaudeDown", "--channel", "x"], "known: hook, log, ops, team", id="no channel"),
         pytest.param(["ClaudeDown", "--label", "x"], "got 'x', expected NAME=VALUE, such as check=gateway", id="label"),
     ],
 )

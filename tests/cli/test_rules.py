@@ -87,7 +87,7 @@ def test_check_says_what_is_probably_not_meant(words, code):
     ("name", "code", "expected"),
     [
         pytest.param("broken.yml", 1, "broken.yml:4: groups[0].rules[0].expr: ", id="broken PromQL"),
-        pytest.param("binary.yml", 2, "binary.yml: is not UTF-8 text", id="bytes"),
+        pytest.param("binary.yml", 2, "binary.yml: byte 0xff is not UTF-8", id="bytes"),
         pytest.param("nothing.yml", 2, "expected a file, or one of the packs: availability, ", id="no such file"),
     ],
 )

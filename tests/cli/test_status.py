@@ -8,7 +8,8 @@ import click
 import pytest
 
 from sidecar.cli import terminal
-from sidecar.cli.status.checks import bars, took, uptime
+from sidecar.cli.screen import took
+from sidecar.cli.status.checks import bars, uptime
 from sidecar.cli.status.page import lines
 from tests.cli.known import INCIDENT, alert, check, known, percentiles
 

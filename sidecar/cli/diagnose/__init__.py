@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -10,20 +10,28 @@ from typing import Any, Final
 import click
 
 from sidecar import config
-from sidecar.cli import screen
+from sidecar.cli import progress, screen
 from sidecar.cli.diagnose import local, remote
 from sidecar.cli.diagnose.findings import Finding, Verdict, fail, ok
 from sidecar.cli.diagnose.places import Place, Way, ways
+from sidecar.cli.groups import notes
 from sidecar.clock import SystemClock
 from sidecar.config import Config
-from sidecar.model.errors import ConfigError
+from sidecar.model.errors import ConfigError, Mistake
 from sidecar.outbound import Outbound
 from sidecar.secrets import SecretError
 
 _COLOURS: Final = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.FAIL: "red"}
+_INDENT: Final = 21  # where a finding's words begin
 
 
-@click.command(epilog="Example: sidecar diagnose sidecar.yml")
+@click.command(
+    epilog=notes(
+        "sidecar diagnose",
+        "sidecar diagnose sidecar.yml",
+        json="[{part, subject, verdict: OK|NOTE|FAIL, text, next_step}].",
+    )
+)
 @click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
 @click.option("--json", "as_json", is_flag=True, help="JSON, for machines.")
 def diagnose(file: Path, *, as_json: bool) -> None:
@@ -35,7 +43,7 @@ def diagnose(file: Path, *, as_json: bool) -> None:
         found = config.read(file)
     except ConfigError as exc:
         step = f"correct {file}; `sidecar config check {file}` says the same"
-        findings = [fail("configuration", str(mistake), "cannot be used", step) for mistake in exc.mistakes]
+        findings = [fail("configuration", _place(mistake), _what(mistake), step) for mistake in exc.mistakes]
         if as_json:
             click.echo(json.dumps([finding.document() for finding in findings], indent=2))
         else:
@@ -46,7 +54,8 @@ def diagnose(file: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([finding.document() for finding in findings], indent=2))
     else:
-        click.echo("\neverything works from here" if not failed else f"\n{failed} of {len(findings)} failed")
+        examined = screen.counted(len(findings), "finding")
+        click.echo("\neverything works from here" if not failed else f"\n{failed} of {examined} failed")
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -56,10 +65,11 @@ async def _examine(found: Config, file: Path, *, as_json: bool) -> list[Finding]
     findings = []
     outbound = Outbound(network=found.settings.network)
     try:
-        async for finding in examine(found, file, outbound):
-            findings.append(finding)
-            if not as_json:
-                _show_all([finding])
+        with progress.waiting("asking everybody whom the daemon will call") as shown:
+            async for finding in examine(found, file, outbound):
+                findings.append(finding)
+                for line in () if as_json else _lines(finding):
+                    shown.echo(line)
     finally:
         await outbound.close()
     return findings
@@ -102,8 +112,23 @@ def _doors(away: list[Way]) -> list[Place]:
 
 def _show_all(findings: list[Finding]) -> None:
     for finding in findings:
-        verdict = screen.colour(f"{finding.verdict:4}", _COLOURS[finding.verdict])
-        subject = f"{finding.subject}: " if finding.subject else ""
-        click.echo(f"{verdict}  {finding.part:13}  {screen.plain(subject + finding.text, 400)}")
-        if finding.next_step:
-            click.echo(f"{'':21}→ {screen.plain(finding.next_step, 400)}")
+        for line in _lines(finding):
+            click.echo(line)
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    """A finding; on a terminal its words stand beside one another, without one they are on one line."""
+    subject = f"{finding.subject}: " if finding.subject else ""
+    text = screen.plain(subject + finding.text, 400)
+    first, *rest = screen.wrapped(text, indent=_INDENT) or [""]
+    yield f"{screen.colour(f'{finding.verdict:4}', _COLOURS[finding.verdict])}  {finding.part:13}  {first.strip()}"
+    yield from rest
+    yield from screen.wrapped(screen.plain(finding.next_step, 400), "→ ", indent=_INDENT)
+
+
+def _place(mistake: Mistake) -> str:
+    return f"{mistake.file}:{mistake.line}" if mistake.line else mistake.file
+
+
+def _what(mistake: Mistake) -> str:
+    return f"{mistake.key}: {mistake.message}" if mistake.key else mistake.message

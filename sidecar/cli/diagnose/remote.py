@@ -53,9 +53,13 @@ class Heard:
             return note("clock", "", "nobody said what time it is, so it was compared with nothing")
         off = median(self.offsets.values())
         if abs(off) > SKEW:
-            text = f"{abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} what {len(self.offsets)} peers say"
+            text = f"{abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} what {_peers(self.offsets)}"
             return fail("clock", "", text, "let chrony or systemd-timesyncd set this machine's clock")
-        return ok("clock", "", f"within {max(1.0, abs(off)):.0f} s of what {len(self.offsets)} peers say")
+        return ok("clock", "", f"within {max(1.0, abs(off)):.0f} s of what {_peers(self.offsets)}")
+
+
+def _peers(heard: Mapping[str, float]) -> str:
+    return "1 peer says" if len(heard) == 1 else f"{len(heard)} peers say"
 
 
 async def resolved(place: Place) -> Finding:

@@ -11,6 +11,9 @@ import click
 from sidecar import config
 from sidecar.alerts.facts import Circumstances, Policy
 from sidecar.channels import Channel
+from sidecar.cli import completing, screen
+from sidecar.cli.failing import WrongError
+from sidecar.cli.groups import notes
 from sidecar.cli.notify import sample as samples
 from sidecar.cli.notify.sample import Sample
 from sidecar.cli.notify.testing import Ctx
@@ -35,10 +38,23 @@ def _labels(_: click.Context, __: click.Parameter, value: Sequence[str]) -> Mapp
     return {name: text for name, _, text in (one.partition("=") for one in value)}
 
 
-@click.command(epilog="Example: sidecar notify preview ClaudeDown sidecar.yml --label check=claude --kind resolve")
-@click.argument("alertname", metavar="ALERTNAME")
+@click.command(
+    epilog=notes(
+        "sidecar notify preview ClaudeDown",
+        "sidecar notify preview ClaudeDown sidecar.yml --label check=claude --kind resolve",
+        json="[{alert, rule, kind, labels, annotations, value, channels: [{name, type, told, why_not, text, sent}]}].",
+    )
+)
+@click.argument("alertname", metavar="ALERTNAME", shell_complete=completing.rules)
 @click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
-@click.option("--channel", "channels", multiple=True, metavar="NAME", help="Only this channel; repeatable.")
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    metavar="NAME",
+    help="Only this channel; repeatable.",
+    shell_complete=completing.channels,
+)
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", callback=_labels, help="A label of the series.")
 @click.option("--value", type=float, help="What the expression yields; beyond the threshold when left out.")
 @click.option("--kind", type=click.Choice(_KINDS), default="opening", show_default=True, help="Which message.")
@@ -61,12 +77,12 @@ def preview(
     found = config.read(file)
     known = [channel.name for channel in found.channels]
     if unknown := [name for name in channels if name not in known]:
-        raise click.UsageError(f"no channel {unknown[0]!r}; known: {', '.join(sorted(known)) or 'none'}")
+        raise WrongError(f"no channel {unknown[0]!r} in {file}; {screen.meant(unknown[0], known)}")
     chosen = [channel for channel in found.channels if not channels or channel.name in channels]
     rules = [rule for rule in found.rules.alerting if rule.name == alertname]
     if not rules:
-        names = sorted({rule.name for rule in found.rules.alerting})
-        raise click.UsageError(f"no alerting rule {alertname!r}; known: {', '.join(names) or 'none'}")
+        names = (rule.name for rule in found.rules.alerting)
+        raise WrongError(f"no alerting rule {alertname!r} in {file}; {screen.meant(alertname, names)}")
     ctx = Ctx.of(found.settings, SystemClock())
     look = _Preview(found, NotifyKind(kind), ctx, ctx.clock.time())
     shown = [look.of(rule, look.sample(rule, labels, value), chosen) for rule in rules]
@@ -130,7 +146,7 @@ class _Preview:
 def _text(shown: Mapping[str, Any]) -> str:
     head = [
         f"{click.style(shown['alert'], bold=True)} of {shown['rule']}: {shown['kind']}, with made-up data",
-        f"  labels: {label_text(shown['labels'].items())}",
+        *screen.wrapped(label_text(shown["labels"].items()), "labels: ", indent=2),
         f"  value:  {safe.number(shown['value'])}",
     ]
     if not shown["channels"]:

@@ -1,16 +1,20 @@
 """`sidecar notify test`: a real message, marked as a test."""
 
 import asyncio
+import json
 import os
 import socket
 import traceback
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from sidecar import config
 from sidecar.channels import Channel, DeliveryError, deliver
+from sidecar.cli import completing, progress, screen
+from sidecar.cli.failing import WrongError
+from sidecar.cli.groups import notes
 from sidecar.clock import Clock, SystemClock
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.durations import show
@@ -21,11 +25,18 @@ from sidecar.secrets import redact
 from sidecar.templating import safe
 
 
-@click.command(epilog="Example: sidecar notify test team sidecar.yml --resolve")
-@click.argument("channel")
+@click.command(
+    epilog=notes(
+        "sidecar notify test team",
+        "sidecar notify test team sidecar.yml --resolve",
+        json="{channel, type, messages: [{kind, delivered, seconds, id, said, error, next_step}]}.",
+    )
+)
+@click.argument("channel", shell_complete=completing.channels)
 @click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
 @click.option("--resolve", is_flag=True, help="Send its end as well, so that nothing stays open at the other end.")
-def test(channel: str, file: Path, *, resolve: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
+def test(channel: str, file: Path, *, resolve: bool, as_json: bool) -> None:
     """Send a real message through CHANNEL of FILE, marked as a test; exit 1 if it was not delivered.
 
     It goes the way that alerts go, except for the queue: what the other end says is printed as it was said.
@@ -33,12 +44,16 @@ def test(channel: str, file: Path, *, resolve: bool) -> None:
     read = config.read(file)
     by_name = {each.name: each for each in read.channels}
     if channel not in by_name:
-        raise click.UsageError(f"no channel {channel!r}; known: {', '.join(sorted(by_name)) or 'none'}")
+        raise WrongError(f"no channel {channel!r} in {file}; {screen.meant(channel, by_name)}")
     settings = read.settings
     clock = SystemClock()
     ctx = Ctx.of(settings, clock)
     kinds = (NotifyKind.OPENING, NotifyKind.RESOLVE) if resolve else (NotifyKind.OPENING,)
-    if not asyncio.run(_send(by_name[channel], kinds, ctx)):
+    attempts = asyncio.run(_send(by_name[channel], kinds, ctx, as_json=as_json))
+    if as_json:
+        messages = [asdict(attempt) for attempt in attempts]
+        click.echo(json.dumps({"channel": channel, "type": by_name[channel].type, "messages": messages}, indent=2))
+    if not all(attempt.delivered for attempt in attempts):
         raise click.exceptions.Exit(1)
 
 
@@ -58,40 +73,69 @@ class Ctx:
         return cls(clock, Outbound(), url, settings.external_labels, settings.timezone)
 
 
-async def _send(channel: Channel, kinds: tuple[NotifyKind, ...], ctx: Ctx) -> bool:
-    """Send a message of each of *kinds*, as far as they are delivered; print what happened and what to do."""
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one message."""
+
+    kind: str
+    id: str
+    delivered: bool
+    seconds: float
+    said: str = ""  # by the other end
+    error: str = ""
+    next_step: str = ""
+    trace: str = ""  # of a channel that crashed
+
+
+async def _send(channel: Channel, kinds: tuple[NotifyKind, ...], ctx: Ctx, *, as_json: bool) -> list[Attempt]:
+    """Send a message of each of *kinds*, as far as they are delivered; say what happened and what to do."""
     opened_at = ctx.clock.time()
+    attempts: list[Attempt] = []
     try:
         for kind in kinds:
-            name = f"{channel.name} ({channel.type}): {'the end of the test' if kind is NotifyKind.RESOLVE else 'test'}"
-            if problem := await _attempt(channel, message(channel, kind, opened_at, ctx.clock.time()), ctx, name):
-                click.echo(f"  next step: {problem}", err=True)
-                return False
+            what = "the end of the test" if kind is NotifyKind.RESOLVE else "test"
+            with progress.waiting(f"sending the {what.removeprefix('the ')} to {channel.name}"):
+                attempts.append(await _attempt(channel, message(channel, kind, opened_at, ctx.clock.time()), ctx))
+            if not as_json:
+                _say(f"{channel.name} ({channel.type}): {what}", attempts[-1])
+            if not attempts[-1].delivered:
+                break
     finally:
         await ctx.outbound.close()
-    return True
+    return attempts
 
 
-async def _attempt(channel: Channel, notification: Notification, ctx: Ctx, name: str) -> str:
-    """One attempt, told as it ends; the next step when it failed, else nothing."""
+async def _attempt(channel: Channel, notification: Notification, ctx: Ctx) -> Attempt:
+    """One attempt, and what it came to."""
     began = ctx.clock.monotonic()
+
+    def ended(*, delivered: bool = False, **more: str) -> Attempt:
+        took = round(ctx.clock.monotonic() - began, 3)
+        return Attempt(notification.kind.value, notification.id, delivered, took, **more)
+
     try:
         async with asyncio.timeout(channel.timeout):
             said = await deliver(channel, notification, ctx)
     except DeliveryError as exc:
-        _failed(f"{name} not delivered: {redact(str(exc))}")
-        return _next_step(exc)
+        return ended(error=redact(str(exc)), next_step=_next_step(exc))
     except TimeoutError:
-        _failed(f"{name} not delivered: no answer within {show(channel.timeout)}")
-        return "see whether the other end can be reached from here; if it is merely slow, raise the channel's `timeout`"
+        step = "see whether the other end can be reached from here; if it is merely slow, raise the channel's `timeout`"
+        return ended(error=f"no answer within {show(channel.timeout)}", next_step=step)
     except Exception as exc:  # noqa: BLE001 -- the boundary of a plug-in, which may be anybody's
-        _failed(f"{name} not delivered: the channel crashed")
-        click.echo(redact("".join(traceback.format_exception(exc))), err=True, nl=False)
-        return f"this is a mistake in the channel type {channel.type!r}; report it with the lines above"
-    took = ctx.clock.monotonic() - began
-    detail = f": {safe.line(redact(said), 500)}" if said else ""
-    click.echo(f"{click.style('delivered', fg='green')} {name}, {took:.1f} s, id {notification.id}{detail}")
-    return ""
+        trace = redact("".join(traceback.format_exception(exc)))
+        step = f"this is a mistake in the channel type {channel.type!r}; report it with the lines above"
+        return ended(error="the channel crashed", next_step=step, trace=trace)
+    return ended(delivered=True, said=safe.line(redact(said), 500) if said else "")
+
+
+def _say(name: str, attempt: Attempt) -> None:
+    if attempt.delivered:
+        detail = f": {attempt.said}" if attempt.said else ""
+        done = click.style("delivered", fg="green")
+        click.echo(f"{done} {name}, {attempt.seconds:.1f} s, id {attempt.id}{detail}")
+        return
+    click.echo(f"{click.style('FAILED', fg='red', bold=True)} {name} not delivered: {attempt.error}", err=True)
+    click.echo(f"{attempt.trace}  next step: {attempt.next_step}", err=True)
 
 
 def message(channel: Channel, kind: NotifyKind, opened_at: float, now: float) -> Notification:
@@ -119,10 +163,6 @@ def message(channel: Channel, kind: NotifyKind, opened_at: float, now: float) ->
     )
     told = (Told(alert, opened_at, n=int(ended), reason="test"),)
     return Notification(notification_id(channel.name, kind, told), channel.name, kind, alert.fingerprint, told, now)
-
-
-def _failed(text: str) -> None:
-    click.echo(f"{click.style('FAILED', fg='red', bold=True)} {text}", err=True)
 
 
 def _next_step(exc: DeliveryError) -> str:

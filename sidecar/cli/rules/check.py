@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from sidecar.cli.groups import notes
 from sidecar.cli.rules.reading import Found, find, refuse, sources, unjudged
 from sidecar.model.errors import ConfigError
 from sidecar.rules.lint import CODES, Finding, lint
@@ -26,7 +27,15 @@ def _known(_: click.Context, __: click.Parameter, value: Sequence[str]) -> Seque
     return value
 
 
-@click.command(epilog="Example: sidecar rules check my-rules.yml availability --strict")
+@click.command(
+    epilog=notes(
+        "sidecar rules check availability",
+        "sidecar rules check my-rules.yml --strict --metric 'myapp_*'",
+        "sidecar rules check --config sidecar.yml",
+        json="{ok, mistakes: [{file, line, key, message}], findings: [{file, line, rule, code, message}], unwatched, "
+        "groups: [{file, group, rules}]}.",
+    )
+)
 @sources
 @click.option("--strict", is_flag=True, help="Exit 1 if lint finds something, too.")
 @click.option("--ignore", multiple=True, metavar="CODE", callback=_known, help="Say nothing of this kind; repeatable.")

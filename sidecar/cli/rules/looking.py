@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from sidecar.cli import screen
+from sidecar.cli.failing import WrongError
+from sidecar.cli.groups import notes
 from sidecar.cli.rules.reading import find, refuse, sources
 from sidecar.model import durations
 from sidecar.model.errors import ConfigError
@@ -15,7 +18,14 @@ from sidecar.rules.compiled import Alerting, CompiledRule, Group, RuleSet
 _COLUMNS = ("rule", "group", "severity", "for", "channels", "place")
 
 
-@click.command("list", epilog="Example: sidecar rules list --config sidecar.yml")
+@click.command(
+    "list",
+    epilog=notes(
+        "sidecar rules list availability",
+        "sidecar rules list --config sidecar.yml",
+        json="[{rule, group, place, severity, for, channels}].",
+    ),
+)
 @sources
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, for machines.")
 def list_(files: Sequence[str], packs: Sequence[str], config: Path | None, *, as_json: bool) -> None:
@@ -31,7 +41,13 @@ def list_(files: Sequence[str], packs: Sequence[str], config: Path | None, *, as
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
 
 
-@click.command(epilog="Example: sidecar rules show --config sidecar.yml --rule ClaudeDown")
+@click.command(
+    epilog=notes(
+        "sidecar rules show availability",
+        "sidecar rules show --config sidecar.yml --rule ClaudeDown",
+        json="the same rule file as JSON: {groups: [{name, rules}]}.",
+    )
+)
 @sources
 @click.option("--rule", "names", multiple=True, metavar="NAME", help="Only this rule; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
@@ -42,7 +58,7 @@ def show(
     rules = _find(files, packs, config, as_json=as_json)
     known = {rule.name for rule in rules.rules}
     if unknown := [name for name in names if name not in known]:
-        raise click.UsageError(f"no rule {unknown[0]!r}; known: {', '.join(sorted(known)) or 'none'}")
+        raise WrongError(f"no rule {unknown[0]!r}; {screen.meant(unknown[0], known)}")
     value = exporting.ours(_only(rules, names) if names else rules)
     click.echo(json.dumps(value, indent=2) if as_json else writing.dump(value).rstrip())
 

@@ -9,6 +9,7 @@ from typing import Final, NoReturn, TypeVar
 import click
 
 from sidecar import config as configuration
+from sidecar.cli import completing
 from sidecar.model.errors import ConfigError, Mistake
 from sidecar.rules.compiled import RuleSet
 from sidecar.rules.files import Source, load_rules
@@ -40,10 +41,15 @@ def sources(command: F) -> F:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Take the rules of this configuration, with its overrides.",
     )(command)
-    command = click.option("--pack", "packs", multiple=True, metavar="NAME", help="A shipped pack; repeatable.")(
-        command
-    )
-    return click.argument("files", nargs=-1, metavar="[FILE]...")(command)
+    command = click.option(
+        "--pack",
+        "packs",
+        multiple=True,
+        metavar="NAME",
+        help="A shipped pack; repeatable.",
+        shell_complete=completing.packs,
+    )(command)
+    return click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=completing.rule_files)(command)
 
 
 def find(files: Sequence[str], packs: Sequence[str], config: Path | None) -> Found:
@@ -79,10 +85,12 @@ def read(name: str) -> tuple[str, str]:
     try:
         return str(path), path.read_text("utf-8")
     except UnicodeDecodeError as exc:
-        raise UnreadableError(Mistake(name, 0, "", f"is not UTF-8 text: {exc}; expected a YAML file")) from exc
+        text = f"byte 0x{exc.object[exc.start]:02x} is not UTF-8, expected a YAML file in UTF-8"
+        raise UnreadableError(Mistake(name, 0, "", text)) from exc
     except OSError as exc:
-        expected = f"expected a file, or one of the packs: {_known()}"
-        raise UnreadableError(Mistake(name, 0, "", f"cannot be read: {exc.strerror}; {expected}")) from exc
+        why = (exc.strerror or str(exc)).lower()
+        text = f"cannot be read: {why}; expected a file, or one of the packs: {_known()}"
+        raise UnreadableError(Mistake(name, 0, "", text)) from exc
 
 
 def read_pack(name: str) -> tuple[str, str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from sidecar.cli import progress
+from sidecar.cli.groups import notes
 from sidecar.cli.rules.reading import read, refuse
 from sidecar.model.errors import ConfigError, Mistake
 from sidecar.rules import unittests
@@ -13,18 +15,26 @@ from sidecar.rules.files import Source, load_rules
 from sidecar.rules.unittests import Failure
 
 
-@click.command(epilog="Example: sidecar rules test rules/tests/*.yml")
+@click.command(
+    epilog=notes(
+        "sidecar rules test tests/my-rules.yml",
+        "sidecar rules test tests/*.yml --json",
+        json="{ok, failures: [{file, line, test, message}]}; of files that cannot be used {ok, mistakes}.",
+    )
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 def test(files: Sequence[str], *, as_json: bool) -> None:
     """Run unit tests in promtool's format; exit 1 if an expectation is not met, 2 if a file cannot be used."""
     results: dict[str, list[Failure]] = {}
     try:
-        for name in files:
-            file, text = read(name)
-            tests, document = unittests.read(text, file)
-            found = load_rules([Source(tuple(_rule_files(tests.rule_files, Path(file), document.file)))])
-            results[file] = unittests.run(tests, document, found)
+        with progress.waiting("testing rules") as shown:
+            for n, name in enumerate(files, 1):
+                shown.say(f"testing rules, {n} of {len(files)}: {name}")
+                file, text = read(name)
+                tests, document = unittests.read(text, file)
+                found = load_rules([Source(tuple(_rule_files(tests.rule_files, Path(file), document.file)))])
+                results[file] = unittests.run(tests, document, found)
     except ConfigError as exc:
         refuse(exc, 2, as_json=as_json)
     failed = [failure for failures in results.values() for failure in failures]

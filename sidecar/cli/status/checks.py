@@ -57,13 +57,6 @@ def probes() -> int:
     return next((n for room, n in _PROBES if screen.width() >= room), 0)
 
 
-def took(seconds: float) -> str:
-    """A duration of a probe, as short as it is precise: `35ms`, `1.24s`, `31s`."""
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f}ms"
-    return f"{seconds:.2f}s" if seconds < 9.995 else f"{seconds:.0f}s"
-
-
 def bars(recent: Sequence[Known]) -> str:
     """The last probes, a sign for each: a bar as high as it took long, or the mark of one that failed.
 
@@ -104,7 +97,7 @@ def _row(check: Known, now: float, *, wide: bool) -> list[str | screen.Cell]:
 def _last(probe: Known | None, now: float) -> str:
     if probe is None:
         return ""
-    what = took(probe["seconds"]) if probe["ok"] else "failed"
+    what = screen.took(probe["seconds"]) if probe["ok"] else "failed"
     ago = screen.ago(probe["at"], now)
     return f"{what}, now" if ago == "0s" else f"{what}, {ago} ago"
 
