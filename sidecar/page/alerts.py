@@ -1,12 +1,12 @@
 """Alerts as the pages show them: what to do first, then what speaks for it, and who knows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sidecar.alerts.book import AlertBook
 from sidecar.alerts.quieting import Ack, Silence, SilenceState
-from sidecar.alerts.record import Record
+from sidecar.alerts.record import Key, Record
 from sidecar.api import alerts as api
 from sidecar.api import wording
 from sidecar.model.alerts import Alert, AlertState, RuleKey, severity_rank
@@ -18,7 +18,8 @@ from sidecar.rules.compiled import Alerting
 MOST: Final = 50
 """Alerts of each state that are shown with all their words."""
 _TONES: Final = {0: "down", 1: "down", 2: "warn"}
-_OUR_OWN: Final = frozenset({"alertname", "severity"})
+_ELSEWHERE: Final = frozenset({"alertname", "severity", "critical", "type", "pod"})
+"""Labels that say little about which alert it is, or stand on the page already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Shown:
     next: Sequence[wording.Due]
     ack: Ack | None
     silences: Sequence[Silence]  # those that hold now
+    waiting: Sequence[str]  # channels for which a message about it is still on its way
 
     @property
     def tone(self) -> str:
@@ -40,12 +42,27 @@ class Shown:
     @property
     def about(self) -> Mapping[str, str]:
         """The labels that say which one it is."""
-        return {name: text for name, text in self.alert.labels.items() if name not in _OUR_OWN}
+        return {name: text for name, text in self.alert.labels.items() if name not in _ELSEWHERE}
 
     @property
     def told(self) -> list[Record]:
-        """The channels that know that it fires."""
-        return [record for record in self.records if record.open]
+        """The channels that know that it fires: they have a message about it already."""
+        return [
+            record for record in self.records if record.open and (record.n > 1 or record.channel not in self.waiting)
+        ]
+
+    @property
+    def value(self) -> str:
+        """As people read it; the API has all digits."""
+        return f"{self.alert.value:.4g}"
+
+    @property
+    def steps(self) -> list[tuple[str, str, float | None]]:
+        """What comes next: for whom, what and when; channels for which the same comes share a line."""
+        found: dict[tuple[str, float | None], list[str]] = {}
+        for due in self.next:
+            found.setdefault((due.what, due.at if due.at is None else round(due.at)), []).append(due.channel)
+        return [(", ".join(filter(None, channels)), what, at) for (what, at), channels in found.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +73,18 @@ class Found:
     more: int
 
 
-async def gather(daemon: Daemon, state: AlertState, now: float) -> Found:
-    """The alerts in *state*."""
+async def gather(daemon: Daemon, state: AlertState, waiting: Collection[Key], now: float) -> Found:
+    """The alerts in *state*; *waiting* says of which of them a message is still on its way, and to whom."""
     every = [alert for alert in daemon.book.alerts() if alert.state is state]
     chosen = sorted(every, key=_rank)[:MOST]
     telling = _Once(daemon)
-    return Found([shown(alert, daemon, telling, now) async for alert in paced(chosen)], len(every) - len(chosen))
+    return Found(
+        [shown(alert, daemon, telling, now, waiting) async for alert in paced(chosen)], len(every) - len(chosen)
+    )
 
 
-def shown(alert: Alert, daemon: Daemon, telling: api.Telling, now: float) -> Shown:
-    """*alert* as it is."""
+def shown(alert: Alert, daemon: Daemon, telling: api.Telling, now: float, waiting: Collection[Key] = ()) -> Shown:
+    """*alert* as it is; *waiting* as for `gather`."""
     rule = telling.rules.get(alert.rule)
     records = sorted(telling.book.records(alert.fingerprint), key=lambda record: record.channel)
     dues = wording.dues(alert, records, telling.book.dues(), rule.spec.for_ if rule else None)
@@ -78,6 +97,7 @@ def shown(alert: Alert, daemon: Daemon, telling: api.Telling, now: float) -> Sho
         next=list(dues),
         ack=ack if ack is not None and ack.covers(alert) else None,
         silences=[one for one in quiet.silences if one.state(now) is SilenceState.ACTIVE and one.matches(alert.labels)],
+        waiting=[record.channel for record in records if record.key in waiting],
     )
 
 

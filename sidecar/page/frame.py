@@ -23,6 +23,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from sidecar.model.uptime import WINDOWS
 from sidecar.page import assets, graphics, times, writing
 
 _NO_PARTS: Final[Mapping[str, Markup]] = MappingProxyType({})
@@ -147,6 +148,7 @@ def environment() -> jinja2.Environment:
         "dollars": writing.dollars,
         "count": writing.count,
         "words": writing.words,
+        "ticks": writing.ticks,
         "segment": lambda text: quote(str(text), safe=""),
     }
     made.tests["weblink"] = _is_web
@@ -156,6 +158,7 @@ def environment() -> jinja2.Environment:
         "strip": graphics.strip,
         "bar": graphics.bar,
         "part": part,
+        "windows": WINDOWS,
     }
     return made
 

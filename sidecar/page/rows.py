@@ -46,6 +46,8 @@ class Row:
     @property
     def said(self) -> str:
         """Its last result in words, or why it is in its state."""
+        if self.off:
+            return "it is not probed at this time"
         last = self.state.last
         return api.words(last) if last is not None and last.ok and self.state.status is CheckStatus.UP else self.reason
 
@@ -120,7 +122,7 @@ def _row(daemon: Daemon, check: Check, state: CheckState, now: float) -> Row:
 def phases(daemon: Daemon, check: str, now: float) -> Mapping[str, float]:
     """Seconds of each phase of the check's last probe."""
     named = Matcher("__name__", MatchOp.EQ, PROBE_PHASE.name), Matcher("check", MatchOp.EQ, check)
-    return {labels.text("phase"): value for labels, value in api.current(daemon.querier.select(named), now)}
+    return api.phases(api.current(daemon.querier.select(named), now))
 
 
 def _rank(known: Known) -> tuple[float, bool, str]:

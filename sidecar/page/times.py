@@ -8,18 +8,23 @@ from typing import Any, Final
 from jinja2 import pass_context
 from markupsafe import Markup
 
-_STEPS: Final = ((90.0, 1.0, "s"), (90 * 60.0, 60.0, "min"), (36 * 3600.0, 3600.0, "h"))
-"""Below so many seconds, in this unit, which is called so; `page.js` has the same table."""
-_DAY: Final = 86400.0
+_SHORT: Final = 90
+"""Seconds that are not called minutes, and minutes that are not called hours."""
+_LONG: Final = 48 * 3600
+"""Seconds that are called days."""
 _AGO: Final = re.compile(r'(<span class="ago" data-at="([0-9.]+)" data-form="(\w+)">)[^<]*')
 
 
 def span(seconds: float) -> str:
-    """How long, in one unit: `42 s`, `4 min`, `5 h`, `3 d`."""
-    for limit, unit, name in _STEPS:
-        if seconds < limit:
-            return f"{int(max(0.0, seconds) // unit)} {name}"
-    return f"{int(seconds // _DAY)} d"
+    """How long, in a unit that fits: `42 s`, `4 min`, `3 h 59 min`, `2 d 5 h`; `page.js` has the same."""
+    whole = int(max(0.0, seconds))
+    if whole < _SHORT:
+        return f"{whole} s"
+    if whole < _SHORT * 60:
+        return f"{whole // 60} min"
+    if whole < _LONG:
+        return f"{whole // 3600} h" + (f" {minutes} min" if (minutes := whole % 3600 // 60) else "")
+    return f"{whole // 86400} d" + (f" {hours} h" if (hours := whole % 86400 // 3600) else "")
 
 
 def relative(at: float, now: float, form: str = "ago") -> str:
@@ -41,9 +46,11 @@ def when(context: Mapping[str, Any], at: float | None, form: str = "ago") -> Mar
     if at is None:
         return Markup("–")
     now: float = context["now"]
-    return Markup('<time datetime="{}">{}</time> <span class="ago" data-at="{:.3f}" data-form="{}">{}</span>').format(
-        iso(at), clock(at, now), at, form, relative(at, now, form)
+    words = Markup('<span class="ago" data-at="{:.3f}" data-form="{}">{}</span>').format(
+        at, form, relative(at, now, form)
     )
+    time = Markup('<time datetime="{}">{}</time>').format(iso(at), clock(at, now))
+    return (Markup("{} ({})") if form == "for" else Markup("{} {}")).format(time, words)
 
 
 def refreshed(html: Markup, now: float) -> Markup:

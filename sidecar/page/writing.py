@@ -1,10 +1,14 @@
 """Numbers as people read them."""
 
 import math
+import re
 from typing import Final
+
+from markupsafe import Markup, escape
 
 _NONE: Final = "–"
 _LONG: Final = 100.0
+_TICKS: Final = re.compile("`([^`\n]{1,200})`")
 
 
 def seconds(value: float | None) -> str:
@@ -40,3 +44,8 @@ def count(value: float | None) -> str:
 def words(n: float, what: str, plural: str = "") -> str:
     """`1 alert`, `2 alerts`."""
     return f"{count(n)} {what}" if n == 1 else f"{count(n)} {plural or what + 's'}"
+
+
+def ticks(text: str) -> Markup:
+    """*text* of others, escaped, with what stands between backticks as code."""
+    return Markup(_TICKS.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped just now

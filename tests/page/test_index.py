@@ -10,7 +10,5 @@ async def test_a_critical_check_that_is_down_is_the_headline(world, looking):
     await asyncio.sleep(60)
 
     page = await looking.get("/")
-    print(page.text)
-
     assert page.status == 200
     assert "Critical: gateway is down" in page.text

@@ -25,10 +25,12 @@
   // Relative times, in the words of times.py.
 
   function span(seconds) {
-    if (seconds < 90) return `${Math.floor(Math.max(0, seconds))} s`;
-    if (seconds < 90 * 60) return `${Math.floor(seconds / 60)} min`;
-    if (seconds < 36 * 3600) return `${Math.floor(seconds / 3600)} h`;
-    return `${Math.floor(seconds / 86400)} d`;
+    const whole = Math.floor(Math.max(0, seconds));
+    const two = (a, unit, b, smaller) => `${Math.floor(a)} ${unit}${Math.floor(b) ? ` ${Math.floor(b)} ${smaller}` : ""}`;
+    if (whole < 90) return `${whole} s`;
+    if (whole < 90 * 60) return `${Math.floor(whole / 60)} min`;
+    if (whole < 48 * 3600) return two(whole / 3600, "h", (whole % 3600) / 60, "min");
+    return two(whole / 86400, "d", (whole % 86400) / 3600, "h");
   }
 
   function relative(at, form) {

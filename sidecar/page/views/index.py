@@ -8,6 +8,7 @@ from typing import Final
 
 from sidecar.api.health import Configuration, Health
 from sidecar.api.summary import Count
+from sidecar.db import undelivered
 from sidecar.model import families
 from sidecar.model.alerts import Alert, AlertState
 from sidecar.page import alerts, headline, numbers, rows, telling
@@ -43,8 +44,9 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
     """The status as it is now."""
     now = daemon.now()
     checks = await rows.gather(daemon, now)
-    firing = await alerts.gather(daemon, AlertState.FIRING, now)
-    pending = await alerts.gather(daemon, AlertState.PENDING, now)
+    waiting = await daemon.database.run(undelivered.pairs)
+    firing = await alerts.gather(daemon, AlertState.FIRING, waiting, now)
+    pending = await alerts.gather(daemon, AlertState.PENDING, waiting, now)
     late, found = await lately(daemon, now), numbers.gather(daemon, now)
     seen = _Seen(
         health=daemon.health(),
