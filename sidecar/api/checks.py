@@ -16,6 +16,7 @@ from sidecar.checks import Check
 from sidecar.model.checks import LAPSED, OFF_HOURS, OFFLINE, UNKNOWN, CheckState, CheckStatus, ProbeResult
 from sidecar.model.checks import Evidence as Seen
 from sidecar.model.durations import show
+from sidecar.model.families import PROBE_PHASE
 from sidecar.model.history import CheckHistory
 from sidecar.model.labels import Labels
 from sidecar.model.outcomes import MOST
@@ -28,6 +29,7 @@ _REASONS: Final = {
     OFFLINE: "this machine's own network is away",
     UNKNOWN: "its probe came to no verdict",
 }
+_PHASES: Final = "resolve connect tls first_byte first_token transfer"  # as they follow each other
 
 
 class OneCheck(Asked):
@@ -138,7 +140,6 @@ def detail(check: Check, state: CheckState, known: Known, series: Sequence[Serie
     """*check* with all that is known of it; *series* are its own."""
     live = current(series, known.now)
     values = {str(labels): value for labels, value in live if not labels.name.endswith("_bucket")}
-    phases = {labels.text("phase"): value for labels, value in live if labels.name == "probe_phase_seconds"}
     return CheckDetail(
         **dict(summary(check, state, known, MOST)),
         every=check.every,
@@ -150,7 +151,7 @@ def detail(check: Check, state: CheckState, known: Known, series: Sequence[Serie
         costs=check.costs_money,
         schedule=schedule(check),
         depends_on=list(check.depends_on),
-        phases=phases,
+        phases=phases(live),
         latency=latency(known.history),
         last_failure=probe(state.last_failure),
         evidence=evidence(state),
@@ -226,6 +227,12 @@ def current(series: Sequence[SeriesData], now: float) -> list[tuple[Labels, floa
     since = now * 1000 - LOOKBACK_MS
     found = [(one.labels, one.values[-1]) for one in series if one.times and one.times[-1] > since]
     return [(labels, value) for labels, value in found if not is_stale(value)]
+
+
+def phases(live: Sequence[tuple[Labels, float]]) -> dict[str, float]:
+    """Seconds of each phase of a check's last probe, in the order in which they passed; *live* are its series."""
+    found = {labels.text("phase"): value for labels, value in live if labels.name == PROBE_PHASE.name}
+    return dict(sorted(found.items(), key=lambda phase: (phase[0] not in _PHASES, _PHASES.find(phase[0]), phase[0])))
 
 
 class Watching(Protocol):

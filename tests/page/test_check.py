@@ -55,10 +55,11 @@ async def test_a_check_that_is_down(world, looking):
 
     assert "✕ down" in said
     assert "failures in a row: assertion: got 503, expected 2xx" in said
-    assert "The last failure" in said
+    assert "The last probe failed" in said
     assert "Alerts about it 1 alert" in said
     assert "TargetDown" in said
     assert "✓ up" in later
+    assert "The last failure" in later
     assert "it is over" in later
     assert "got 503, expected 2xx" in later
 

@@ -12,6 +12,7 @@ from sidecar.checks import Check
 from sidecar.model.alerts import Alert
 from sidecar.model.checks import OFF_HOURS, CheckState, CheckStatus, Evidence, ProbeResult
 from sidecar.model.labels import Labels
+from sidecar.model.outcomes import MOST
 from sidecar.model.uptime import WINDOWS
 from sidecar.page import alerts, headline, rows
 from sidecar.page.daemon import Daemon
@@ -43,7 +44,7 @@ class _Seen:
     active: Sequence[Alert]
     about: Sequence[alerts.Shown]
     more_alerts: int
-    series: Sequence[tuple[Labels, float]]
+    series: Sequence[tuple[Labels, float]]  # without the buckets of histograms
     below: Sequence[_Near]
     above: Sequence[_Near]
     url: str  # where people reach the daemon; empty when nobody said
@@ -72,7 +73,7 @@ async def look(daemon: Daemon, name: str, /) -> Callable[[], Page]:
         active=daemon.book.alerts(),
         about=[alerts.shown(alert, daemon, daemon, now) async for alert in paced(about[:_ALERTS])],
         more_alerts=max(0, len(about) - _ALERTS),
-        series=api.current(daemon.series(name), now),
+        series=[found for found in api.current(daemon.series(name), now) if not found[0].name.endswith("_bucket")],
         below=list(_near(check.depends_on, states)),
         above=list(_near([one.name for one in daemon.checks if name in one.depends_on], states)),
         url=daemon.external_url.rstrip("/"),
@@ -123,11 +124,11 @@ def _sections(seen: _Seen, frame: Frame) -> Iterator[Section]:
         above=seen.above,
     )
     yield frame.section("check-alerts", "check-alerts.html", about=seen.about, more=seen.more_alerts)
-    yield frame.section("past", "check-past.html", row=row, windows=WINDOWS)
+    room: list[float | None] = [None] * (MOST - len(row.took))  # so that the line stands below the strip
+    yield frame.section("past", "check-past.html", row=row, windows=WINDOWS, took=room + row.took)
     yield frame.section("last", "check-last.html", row=row, said=_said(row.state.last))
     yield frame.section("failure", "check-failure.html", **_failure(row.state))
-    series = [(str(labels), number(value)) for labels, value in seen.series[:_SERIES]]
-    yield frame.section("series", "check-series.html", series=series, more=len(seen.series) - len(series))
+    yield frame.section("series", "check-series.html", **_series(seen.series))
     yield frame.section("badges", "check-badges.html", badges=_badges(check.name), url=seen.url)
 
 
@@ -147,7 +148,19 @@ def _failure(state: CheckState) -> Mapping[str, object]:
         "failure": failure,
         "said": _said(failure),
         "evidence": (failure.evidence if failure is not None else None) or Evidence(),
+        "latest": failure is not None and failure is state.last,
         "over": state.status is CheckStatus.UP,
+    }
+
+
+def _series(found: Sequence[tuple[Labels, float]]) -> Mapping[str, object]:
+    """The series, less the labels that all have, which are told once."""
+    shown = found[:_SERIES]
+    common = dict(set.intersection(*(set(labels.items()) for labels, _ in shown))) if len(shown) > 1 else {}
+    return {
+        "series": [(str(labels.without(*common)), number(value)) for labels, value in shown],
+        "common": {name: common[name] for name in sorted(common)},
+        "more": len(found) - len(shown),
     }
 
 
