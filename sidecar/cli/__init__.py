@@ -27,6 +27,7 @@ TASKS: Final = {
         "config": "Check, show or describe the configuration.",
         "rules": "Check, test, list, show, export and import rule files.",
         "notify": "Send a real test message, or see what an alert would say.",
+        "dashboards": "List, write or install the Grafana dashboards.",
     },
     "Try": {
         "demo": "An incident in about a minute, with no key and no network.",
