@@ -15,6 +15,7 @@ _MORE: Final[Mapping[str, tuple[str, ...]]] = {
     "probe_failures_total": ("error_type",),
     "sidecar_check_down_reason": ("error_type",),
     "sidecar_check_undecided_total": ("reason",),
+    "sidecar_check_uptime_ratio": ("window",),
     "system_cpu_usage_ratio": ("of",),
     "system_cpu_cores": ("of",),
     "system_memory_total_bytes": ("of",),

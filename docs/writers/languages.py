@@ -38,7 +38,7 @@ _ARGUMENTS: Final = (
     "v[5m], 0.5, 0.5",
     'v, "a"',
 )
-_TEXTS: Final = {
+TEXTS: Final = {
     "query": 'The result of an expression: `{{ with query "up == 0" }}…{{ end }}`. Empty is false.',
     "first": "The first element of a result.",
     "label": 'A label of an element: `{{ . | first | label "error_type" }}`.',
@@ -88,10 +88,10 @@ def page() -> Iterator[str]:
     yield "variables, pipes, comparisons, `and`, `or`, `not`, `printf`, `len`, `index`. `$labels`, `$value`,"
     yield "`$externalLabels` and `$externalURL` are set. `${name}` is a var of the rule, and is filled in before."
     yield ""
-    yield from table(("function", "is"), ((code(name), _TEXTS.get(name, "")) for name in (*_DAEMON, *FUNCTIONS)))
+    yield from table(("function", "is"), ((code(name), TEXTS.get(name, "")) for name in (*DAEMON, *FUNCTIONS)))
 
 
-_DAEMON: Final = ("query", "externalURL", "pathPrefix")
+DAEMON: Final = ("query", "externalURL", "pathPrefix")
 
 
 def _listed(known: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import dropwhile
 from pathlib import Path
@@ -92,10 +93,12 @@ def theirs(block: Block, _: Path) -> Iterator[str]:
         yield "is no mapping"
 
 
-def helm_values(block: Block, _: Path) -> Iterator[str]:
-    """Values for the chart: each of them is one that the chart has."""
+def helm_values(block: Block, folder: Path) -> Iterator[str]:
+    """Values for the chart: each is one that the chart has, and `config` is a configuration."""
     chart = yaml.safe_load((Path(__file__).parents[2] / "helm" / "claude-sidecar" / "values.yaml").read_text("utf-8"))
-    yield from (f"the chart has no value {key!r}" for key in yaml.safe_load(block.text) if key not in chart)
+    given = yaml.safe_load(block.text)
+    yield from (f"the chart has no value {key!r}" for key in given if key not in chart)
+    yield from configuration(replace(block, text=yaml.safe_dump(given["config"])), folder)
 
 
 def events(block: Block, _: Path) -> Iterator[str]:
@@ -146,6 +149,8 @@ def _commands(block: Block) -> Iterator[str]:
             yield f"{words[0]!r} is no program that these pages use"
         if words and words[0] == "sidecar":
             yield from _raised(click.ClickException, partial(_parsed, words[1:]))
+        if words[:2] == ["sidecar", "query"]:
+            yield from _raised(Exception, partial(parse, words[2]))
         if words and words[0] == "curl":
             yield from _asked(words)
 
