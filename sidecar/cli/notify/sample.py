@@ -9,7 +9,7 @@ from typing import Final
 from sidecar.model.alerts import Alert, AlertState, EndReason
 from sidecar.model.labels import Labels
 from sidecar.model.matchers import MatchOp
-from sidecar.model.notifications import Notification, NotifyKind, Told, notification_id
+from sidecar.model.notifications import Notification, NotifyKind, Told, Trend, notification_id
 from sidecar.promql import QueryError, ast
 from sidecar.promql.parse import parse
 from sidecar.rules.compiled import Alerting
@@ -89,8 +89,18 @@ def notification(of: Alert, channel: str, kind: NotifyKind, now: float) -> Notif
     """The message of *kind* about one alert."""
     opened_at = now if of.fired_at is None else of.fired_at
     evidence = _EVIDENCE if "check" in of.labels and kind is not NotifyKind.RESOLVE else ""
-    told = (Told(of, opened_at, n=int(kind is not NotifyKind.OPENING), reason="preview", evidence=evidence),)
+    n = int(kind is not NotifyKind.OPENING)
+    told = (Told(of, opened_at, n, reason="preview", evidence=evidence, trend=_trend(of, now)),)
     return Notification(notification_id(channel, kind, told), channel, kind, of.fingerprint, told, now)
+
+
+def _trend(of: Alert, now: float) -> Trend:
+    """How the value might have come to be what it is, and, of an alert that ended, how it became well again."""
+    well = 1.0 if of.condition == "== 0" else of.value * (2.0 if of.condition.startswith("<") else 0.5)
+    ill = (well + of.value) / 2 if of.condition != "== 0" else of.value
+    over = of.state is AlertState.ENDED
+    values = (*(well,) * (12 if over else 18), ill, *(of.value,) * 5, *(well,) * (6 if over else 0))
+    return Trend(now, 75.0, values, up="check" in of.labels and of.condition == "== 0")
 
 
 def _shown(rule: Alerting) -> Iterator[str]:
