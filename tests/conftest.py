@@ -12,6 +12,9 @@ from hypothesis import settings
 from sidecar.clock import Clock, SystemClock
 from sidecar.secrets import redaction
 from sidecar.testing import VirtualTimeLoop, Wire
+from tests import sharing
+
+sharing.keep_bytecode()
 
 # A busy machine is not a bug: examples have no deadline, the test as a whole has pytest's.
 settings.register_profile("sidecar", deadline=None)
@@ -19,6 +22,12 @@ settings.load_profile("sidecar")
 
 PATIENCE = 45.0
 """Real seconds for one test in virtual time; less than pytest-timeout's, whose exception a background task may eat."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """The workers share the compiling."""
+    sharing.import_a_share(session.config)
 
 
 def pytest_collection_finish() -> None:

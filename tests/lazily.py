@@ -7,6 +7,8 @@ from typing import Any
 
 class _Later(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)  # pytest and inspect look for marks of theirs on everything
         return getattr(importlib.import_module(self.__name__), name)
 
 

@@ -1,6 +1,7 @@
 """What every check promises, whoever wrote it."""
 
 import asyncio
+import functools
 import json
 import typing
 from typing import Any
@@ -30,12 +31,17 @@ def cls(name: str) -> type[Check]:
     return plugins.find("sidecar.checks", name, Check)
 
 
+@functools.cache
+def described(name: str) -> dict[str, Any]:
+    return cls(name).model_json_schema()
+
+
 def given_settings(name: str) -> dict[str, Any]:
     """Settings of the type *name*, all at one host; a canary for each secret.
 
     The examples are those that the fields carry for whoever reads the schema, or the type as a whole.
     """
-    schema = cls(name).model_json_schema()
+    schema = described(name)
     found: dict[str, Any] = {"type": name, "name": "probe", **schema.get("examples", [{}])[0]}
     properties = schema["properties"]
     for key, field in cls(name).model_fields.items():
@@ -66,7 +72,10 @@ def name(request) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=[name for name in NAMES if over_http(name)])
+WEB = [name for name in NAMES if over_http(name)]
+
+
+@pytest.fixture(params=WEB)
 def web(request) -> str:
     return str(request.param)
 
@@ -260,7 +269,7 @@ BYTES = st.binary(max_size=60) | st.sampled_from(
 )
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if over_http(name)])
+@pytest.mark.parametrize("name", WEB)
 @given(st.lists(BYTES, max_size=12))
 @settings(max_examples=40)
 def test_arbitrary_bytes(name, pieces):
