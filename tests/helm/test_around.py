@@ -70,7 +70,7 @@ def test_the_pod_monitor_finds_the_pod(name, count):
         labels = deployment["spec"]["template"]["metadata"]["labels"]
         assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
         assert endpoint["port"] in ports
-        assert {"targetLabel": "job", "replacement": "claude-sidecar"} in endpoint["relabelings"]
+        assert {label["targetLabel"] for label in endpoint["relabelings"]} == {"job", "claude_sidecar"}
 
 
 def test_the_service_monitor_finds_the_service():
@@ -83,7 +83,7 @@ def test_the_service_monitor_finds_the_service():
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert endpoint["port"] in [port["name"] for port in service["spec"]["ports"]]
     assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("15s", "10s")
-    assert endpoint["relabelings"][1:] == given["relabelings"]
+    assert endpoint["relabelings"][2:] == given["relabelings"]
     assert endpoint["metricRelabelings"] == given["metricRelabelings"]
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
 
@@ -91,13 +91,14 @@ def test_the_service_monitor_finds_the_service():
 def test_a_policy_lets_through_what_is_needed():
     """The policy lets Prometheus and readers in, and names, TLS and what else was named out."""
     (policy,) = charts.of_kind("everything", "NetworkPolicy")
+    (tester,) = charts.of_kind("everything", "Pod")
     spec = policy["spec"]
     given = charts.RELEASES["everything"]["networkPolicy"]
     out = [(port["protocol"], port["port"]) for rule in spec["egress"] for port in rule.get("ports", [])]
 
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert [(rule["ports"][0]["port"], rule["from"]) for rule in spec["ingress"]] == [
-        ("sidecar-metrics", given["metricsFrom"]),
+        ("sidecar-metrics", [*given["metricsFrom"], {"podSelector": {"matchLabels": tester["metadata"]["labels"]}}]),
         ("sidecar-api", given["apiFrom"]),
     ]
     assert out == [("UDP", 53), ("TCP", 53), ("TCP", 443)]
@@ -121,8 +122,8 @@ def dashboards() -> list[Path]:
     return sorted((CHART.parents[1] / "dashboards").glob("*.json"))
 
 
-def test_every_rule_gets_the_labels():
-    """Labels for every alert are on every alert, beside its own."""
+def test_every_rule_is_of_this_release():
+    """Alerts have the labels that values ask for, and expressions read the series of the release's own pods."""
     rules = [
         rule
         for manifest in charts.of_kind("everything", "PrometheusRule")
@@ -132,6 +133,9 @@ def test_every_rule_gets_the_labels():
     ]
 
     assert len(rules) > 50
+    # One reads nothing but what another rule of its group records.
+    scraped = [rule["expr"] for rule in rules if not rule["expr"].startswith("claude:stop_reasons:")]
+    assert all('job="claude-sidecar", namespace="llm", claude_sidecar="watcher-' in expr for expr in scraped)
     assert all(rule["labels"]["team"] == "llm" and rule["labels"]["severity"] for rule in rules)
 
 

@@ -82,6 +82,7 @@ ENDING = """#!/bin/sh
 # Ends at once, as with a broken configuration, until there is `mended`; then goes on until it is told to end.
 cd "$(dirname "$0")"
 echo "$@" >> calls
+[ "$1" = run ] || exit 0
 [ -e mended ] || exit 2
 trap 'echo hup >> calls' HUP
 trap 'echo term >> calls; exit 7' TERM
@@ -90,9 +91,12 @@ while :; do sleep 0.01; done
 """
 
 
+QUIET = "silence add pod=gateway-1 --for 5m --by kubernetes --comment the pod starts --url http://127.0.0.1:9797\n"
+
+
 @pytest.mark.realtime
 async def test_a_daemon_that_ends_is_started_again(tmp_path):
-    """A daemon that ends is started again within the container, which itself ends only when it is told to."""
+    """A daemon that ends is started again within the container, quiet about a new pod, until the container has to end."""
     (tmp_path / "programs").mkdir()
     for program, text in {"sidecar": ENDING, "sleep": "#!/bin/sh\nexec /bin/sleep 0.01\n"}.items():
         path = tmp_path / "programs" / program
@@ -101,14 +105,18 @@ async def test_a_daemon_that_ends_is_started_again(tmp_path):
     calls, running = tmp_path / "programs" / "calls", tmp_path / "programs" / "running"
     found = charts.container("a gateway")
     process = await asyncio.create_subprocess_exec(
-        *found["command"], *found["args"], env=on_path(tmp_path / "programs"), stderr=asyncio.subprocess.PIPE
+        *found["command"],
+        *found["args"],
+        env=on_path(tmp_path / "programs") | {"SIDECAR_POD": "gateway-1"},
+        stderr=asyncio.subprocess.PIPE,
     )
 
     async def says(path: Path, word: str) -> bool:
         return path.exists() and word in path.read_text()
 
     try:
-        await until(lambda: says(calls, "yml\nrun"), "a second start")
+        await until(lambda: says(calls, "run"), "a start")
+        await until(lambda: says(calls, QUIET), "a silence")
         (tmp_path / "programs" / "mended").touch()
         await until(lambda: says(running, ""), "a start that lasts")
         process.send_signal(signal.SIGHUP)
@@ -121,6 +129,7 @@ async def test_a_daemon_that_ends_is_started_again(tmp_path):
             process.kill()
 
     assert process.returncode == 7
+    assert calls.read_text().count(QUIET) == (not Path("/var/lib/sidecar/sidecar.db").exists())
     assert calls.read_text().splitlines()[-2:] == ["hup", "term"]
     assert log.decode().count('"event": "container.daemon_ended", "code": 2') == starts - 1
 

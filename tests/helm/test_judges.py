@@ -91,19 +91,21 @@ def test_prometheus_takes_every_rule(rules):
     assert len(files) == len(list((CHART / "files" / "rules").glob("*.yml"))) + 1
 
 
+OURS = 'job="claude-sidecar", namespace="llm", claude_sidecar="watcher-claude-sidecar"'
+
 SCRAPED = """
 rule_files: [watcher-claude-sidecar-sidecar.yml, watcher-claude-sidecar-down.yml]
 evaluation_interval: 1m
 tests:
   - interval: 1m
     input_series:
-      - {series: 'up{job="claude-sidecar", namespace="llm", pod="a"}', values: 1x20}
-      - {series: 'up{job="claude-sidecar", namespace="llm", pod="b"}', values: 0x20}
-      - {series: 'sidecar_config_last_reload_successful{job="claude-sidecar", namespace="llm", pod="a"}', values: 0x20}
-      - {series: 'sidecar_config_last_good_in_use{job="claude-sidecar", namespace="llm", pod="a"}', values: 0x20}
-      - {series: 'sidecar_config_last_good_in_use{job="claude-sidecar", namespace="llm", pod="b"}', values: 1x20}
+      - {series: 'up{{OURS}, pod="a"}', values: 1x20}
+      - {series: 'up{{OURS}, pod="b"}', values: 0x20}
+      - {series: 'sidecar_config_last_reload_successful{{OURS}, pod="a"}', values: 0x20}
+      - {series: 'sidecar_config_last_good_in_use{{OURS}, pod="a"}', values: 0x20}
+      - {series: 'sidecar_config_last_good_in_use{{OURS}, pod="b"}', values: 1x20}
       - {series: 'process_resident_memory_bytes{job="prometheus", namespace="llm", pod="p"}', values: 8e9x20}
-      - {series: 'process_resident_memory_bytes{job="claude-sidecar", namespace="llm", pod="a"}', values: 9e7x20}
+      - {series: 'process_resident_memory_bytes{{OURS}, pod="a"}', values: 9e7x20}
     promql_expr_test:
       - expr: count by (alertname, pod) (ALERTS{alertstate="firing"})
         eval_time: 15m
@@ -113,7 +115,7 @@ tests:
           - {labels: '{alertname="SidecarLastGoodConfig", pod="b"}', value: 1}
   - interval: 1m
     input_series:
-      - {series: 'up{job="claude-sidecar", namespace="elsewhere", pod="c"}', values: 1x20}
+      - {series: 'up{job="claude-sidecar", namespace="llm", claude_sidecar="another", pod="c"}', values: 1x20}
     promql_expr_test:
       - expr: count by (alertname, team) (ALERTS{alertstate="firing"})
         eval_time: 15m
@@ -125,7 +127,7 @@ tests:
 def test_one_pod_does_not_hide_another(rules):
     """A Prometheus that scrapes several pods judges each by its own samples, and no other program's memory."""
     test = rules / "test.yaml"
-    test.write_text(SCRAPED)
+    test.write_text(SCRAPED.replace("{OURS}", OURS))
     result = subprocess.run([program("promtool"), "test", "rules", test], capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stdout + result.stderr

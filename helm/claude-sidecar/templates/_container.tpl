@@ -80,7 +80,7 @@ lifecycle:
       command:
         - /bin/sh
         - -c
-        - {{ include "claude-sidecar.quiet" . | quote }}
+        - {{ printf "exec %s" (include "claude-sidecar.quiet" (dict "root" . "for" .Values.sidecar.quietAtTheEnd "comment" "the pod ends")) | quote }}
 {{- end }}
 resources:
   {{- toYaml .Values.resources | nindent 2 }}
@@ -98,6 +98,13 @@ configuration, holds back the gateway's start. So the container goes on, and the
 ending=
 trap 'ending=yes; kill -TERM "$child" 2>/dev/null' TERM INT
 trap 'kill -HUP "$child" 2>/dev/null' HUP
+{{- if ne (.Values.sidecar.quietAtTheStart | toString) "0s" }}
+# A gateway that starts refuses probes. Only of a pod that is new: one whose daemon ended has a database.
+[ -e /var/lib/sidecar/sidecar.db ] || for second in 3 3 4 10 20; do
+  sleep "$second"
+  {{ include "claude-sidecar.quiet" (dict "root" . "for" .Values.sidecar.quietAtTheStart "comment" "the pod starts") }} >/dev/null && break
+done &
+{{- end }}
 while :; do
   sidecar "$@" &
   child=$!
@@ -112,10 +119,12 @@ while :; do
 done
 {{- end }}
 
+{{/* Has the daemon open no alerts about its own pod for a while; takes `root`, `for` and `comment`. */}}
 {{- define "claude-sidecar.quiet" -}}
-{{- $pod := dig "pod" "" (.Values.config | default dict) | default "${SIDECAR_POD}" -}}
-exec sidecar silence add "pod={{ $pod }}" --for {{ .Values.sidecar.quietAtTheEnd }} --by kubernetes --comment "the pod ends" --url {{ include "claude-sidecar.apiURL" . }}
-{{- if .Values.http.token.existingSecret }} --token-file {{ include "claude-sidecar.tokenFile" . }}{{ end }}
+{{- $values := .root.Values }}
+{{- $pod := dig "pod" "" ($values.config | default dict) | default "${SIDECAR_POD}" -}}
+sidecar silence add "pod={{ $pod }}" --for {{ .for }} --by kubernetes --comment "{{ .comment }}" --url {{ include "claude-sidecar.apiURL" .root }}
+{{- if $values.http.token.existingSecret }} --token-file {{ include "claude-sidecar.tokenFile" .root }}{{ end }}
 {{- end }}
 
 {{/* In a gateway's pod the kubelet waits for eleven minutes: a daemon with a broken configuration is started again by the

@@ -1,4 +1,4 @@
-{{/* One way to be scraped, of pods and of the Service: takes the values of the monitor and the port's name. */}}
+{{/* One way to be scraped, of pods and of the Service: takes the scope, the monitor's values and the port's name. */}}
 
 {{- define "claude-sidecar.endpoint" -}}
 - port: {{ .port }}
@@ -10,9 +10,11 @@
   scrapeTimeout: {{ . }}
   {{- end }}
   relabelings:
-    # The rules ask for this name, whatever the release is called.
+    # The rules ask for both: whose pods they judge.
     - targetLabel: job
       replacement: claude-sidecar
+    - targetLabel: claude_sidecar
+      replacement: {{ include "claude-sidecar.fullname" .root }}
     {{- with .monitor.relabelings }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -20,4 +22,9 @@
   metricRelabelings:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
+
+{{/* The matchers of the series that Prometheus has of this release. */}}
+{{- define "claude-sidecar.ours" -}}
+job="claude-sidecar", namespace="{{ .Release.Namespace }}", claude_sidecar="{{ include "claude-sidecar.fullname" . }}"
 {{- end }}

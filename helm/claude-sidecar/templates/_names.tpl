@@ -50,3 +50,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "claude-sidecar.podLabels" -}}
 claude-sidecar/instance: {{ include "claude-sidecar.fullname" . }}
 {{- end }}
+
+{{/* Of the pod of `helm test`, which no Service and no Deployment may take for the daemon's. */}}
+{{- define "claude-sidecar.testLabels" -}}
+app.kubernetes.io/name: {{ include "claude-sidecar.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}

@@ -3,7 +3,9 @@
 {{- define "claude-sidecar.prometheusRule" -}}
 {{- $root := .root -}}
 {{- $more := $root.Values.prometheusRule.alertLabels }}
+{{- $ours := include "claude-sidecar.ours" $root }}
 {{- range .groups }}{{ range .rules }}
+{{- $_ := set . "expr" (replace "job=\"claude-sidecar\"" $ours .expr) }}
 {{- if and .alert $more }}{{ $_ := set . "labels" (mergeOverwrite (.labels | default dict) $more) }}{{ end }}
 {{- end }}{{ end -}}
 apiVersion: monitoring.coreos.com/v1
@@ -25,7 +27,7 @@ spec:
 - name: claude-sidecar-down
   rules:
     - alert: ClaudeSidecarDown
-      expr: up{job="claude-sidecar", namespace={{ .Release.Namespace | quote }}} == 0
+      expr: up{job="claude-sidecar"} == 0
       for: 5m
       labels:
         severity: critical
@@ -38,14 +40,14 @@ spec:
           See `kubectl -n {{ .Release.Namespace }} logs {{ "{{ $labels.pod }}" }} -c {{ .Values.sidecar.name }}`: a mistake in the
           configuration is named there with its line.
     - alert: ClaudeSidecarAbsent
-      expr: absent(up{job="claude-sidecar", namespace={{ .Release.Namespace | quote }}})
+      expr: absent(up{job="claude-sidecar"})
       for: 10m
       labels:
         severity: critical
       annotations:
-        summary: Prometheus finds no watcher in the namespace {{ .Release.Namespace }}
+        summary: Prometheus finds no watcher {{ include "claude-sidecar.fullname" . }} in {{ .Release.Namespace }}
         description: >-
-          For 10 minutes there has been no target of the job claude-sidecar, expected at least one: its pods are gone, or the
+          For 10 minutes there has been no target of {{ include "claude-sidecar.fullname" . }}, expected at least one: its pods are gone, or the
           monitor does not find them.
         next_step: >-
           See `kubectl -n {{ .Release.Namespace }} get pods -l claude-sidecar/instance={{ include "claude-sidecar.fullname" . }}`, then
