@@ -123,6 +123,7 @@ def _alert(told: Told, notification: Notification, ctx: SendContext) -> dict[str
         "peak": _finite(alert.peak),
         "condition": _bounded(alert.condition),
         "samples": _finite(alert.samples),
+        "quantile": _finite(alert.quantile),
         "flips": told.flips,
         "endReason": None if notification.firing else (alert.end_reason or ""),
         "endText": None if notification.firing else end_words(alert),

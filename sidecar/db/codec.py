@@ -49,6 +49,7 @@ _PLAIN: Final[Mapping[str, Callable[[Any], Any]]] = {
     "peak": _maybe(_number),
     "condition": _string,
     "samples": _maybe(_number),
+    "quantile": _maybe(_number),
     "note": _string,
     "replaced_by": _string,
 }

@@ -54,6 +54,7 @@ class Alert:
     peak: float | None = None  # the worst value while active, on the side that the rule's comparison calls worse
     condition: str = ""  # the comparison in words of the rule: "> 0.05"
     samples: float | None = None  # how many observations stand behind the value
+    quantile: float | None = None  # which percentile the value is: 0.95
     note: str = ""  # why the state is what it is, when that needs saying: "settling"
     replaced_by: str = ""  # the alert that took its place: its fingerprint, or its name where another rule took over
 

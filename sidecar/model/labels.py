@@ -75,7 +75,7 @@ class Labels(Mapping[str, str]):
             digest = _FNV_OFFSET
             for name, value in self._dict.items():
                 for text in (name, value):
-                    for byte in text.encode() + b"\xff":
+                    for byte in text.encode(errors="surrogatepass") + b"\xff":
                         digest = ((digest ^ byte) * _FNV_PRIME) & _MASK
             self._fingerprint = f"{digest:016x}"
         return self._fingerprint

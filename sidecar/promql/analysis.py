@@ -16,11 +16,23 @@ from sidecar.promql.plan import LOOKBACK_MS
 from sidecar.promql.printer import show
 from sidecar.promql.value import Kind
 
-__all__ = ["Part", "condition", "counts", "equal_labels", "reach_ms", "reads", "show", "subject", "threshold"]
+__all__ = [
+    "Part",
+    "condition",
+    "counts",
+    "equal_labels",
+    "quantile",
+    "reach_ms",
+    "reads",
+    "show",
+    "subject",
+    "threshold",
+]
 
 _LITERALS: Final = re.compile(r"[a-zA-Z0-9_:]+(?:\|[a-zA-Z0-9_:]+)*")
 _RATES: Final = ("rate", "increase")
 _BOUNDED: Final = ("clamp", "clamp_min", "clamp_max", "abs", "round")
+_KEPT_OVER_TIME: Final = ("max_over_time", "min_over_time", "last_over_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +227,33 @@ def counts(expr: ast.Expr) -> ast.Expr | None:
             matching = ast.Matching(ast.Card.MANY_TO_ONE, labels=("quantile",))
             return None if observed is None else ast.Binary("right", expr, observed, matching)
     return None
+
+
+def quantile(expr: ast.Expr) -> float | None:
+    """Which percentile of observations each element of *expr* is; None if it is none, or that does not follow."""
+    match expr:
+        case ast.Negation(expr=inner) | ast.Range(selector=inner) | ast.Subquery(expr=inner):
+            return quantile(inner)
+        case ast.Call(name="histogram_quantile" | "quantile_over_time", args=(which, _)):
+            return ast.literal(which)
+        case ast.Call(name=name, args=args) if name in _BOUNDED or name in _KEPT_OVER_TIME:
+            return quantile(args[0])
+        case ast.Binary(left=left, right=right) if ast.kind(right) is Kind.SCALAR:
+            return quantile(left)
+        case ast.Binary(left=left, right=right) if ast.kind(left) is Kind.SCALAR:
+            return quantile(right)
+        case ast.Aggregate(op="max" | "min" | "topk" | "bottomk", expr=inner):
+            return quantile(inner)
+        case ast.Selector(name=name, matchers=matchers) if name.endswith("_quantile"):
+            return next((_number(m.value) for m in matchers if m.name == "quantile" and m.op is MatchOp.EQ), None)
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _of_buckets(expr: ast.Expr) -> ast.Expr | None:

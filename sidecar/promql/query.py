@@ -142,6 +142,12 @@ class Query:
         return None if found is None else Query(analysis.show(found), found, self._step_ms)
 
     @cached_property
+    def quantile(self) -> float | None:
+        """Which percentile the subject is: 0.95; None if it is none, or that does not follow from the expression."""
+        found = {analysis.quantile(part.expr) for part in analysis.subject(self._whole)}
+        return found.pop() if len(found) == 1 else None
+
+    @cached_property
     def equal_labels(self) -> Labels:
         """The labels that the subject's selectors ask for with `=`, if they agree; without `__name__`."""
         return analysis.equal_labels([part.expr for part in analysis.subject(self._whole)])

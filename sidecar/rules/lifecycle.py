@@ -118,6 +118,7 @@ def _on(rule: Alerting, before: Active | None, element: Element, about: str, now
             value=element.value,
             annotations=element.annotations,
             samples=element.samples,
+            quantile=rule.query.quantile,
             peak=worse(rule.query.condition, before.alert.peak, element.value),
             keep_firing_since=None,
             note=element.note,
@@ -133,6 +134,7 @@ def _on(rule: Alerting, before: Active | None, element: Element, about: str, now
             peak=worse(rule.query.condition, None, element.value),
             condition=rule.query.condition,
             samples=element.samples,
+            quantile=rule.query.quantile,
             note=element.note,
         )
     if alert.state is AlertState.PENDING and now - alert.active_at >= rule.spec.for_ - _TICK:

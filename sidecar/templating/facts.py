@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from sidecar.model.alerts import Alert, EndReason
-from sidecar.model.labels import Labels
 from sidecar.model.notifications import Notification, NotifyKind, Told, Trend
 from sidecar.templating import safe, strips, times
 
@@ -34,7 +33,7 @@ def of(told: Told, notification: Notification, now: float, local: tzinfo) -> tup
 
 def value_words(alert: Alert) -> str:
     """The value against the threshold, with the observations behind it: `p95 4.2 > 3 (p95 of 412)`."""
-    quantile = _quantile(alert.labels)
+    quantile = _quantile(alert)
     figure = safe.number(alert.value)
     if math.isnan(alert.value):
         return f"{figure} (alerts on {safe.line(alert.condition, 80)})" if alert.condition else figure
@@ -157,9 +156,11 @@ def _history(told: Told) -> Iterator[Fact]:
         yield Fact("Note", safe.line(told.alert.note))
 
 
-def _quantile(labels: Labels) -> str:
+def _quantile(alert: Alert) -> str:
+    """Which percentile the value is: by its rule, or as its label says."""
+    quantile = alert.quantile
     try:
-        quantile = float(labels.text("quantile"))
+        quantile = float(alert.labels.text("quantile")) if quantile is None else quantile
     except ValueError:
         return ""
     return f"p{quantile * 100:g}" if 0 <= quantile <= 1 else ""

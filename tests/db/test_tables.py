@@ -46,6 +46,7 @@ ALERTS = st.builds(
     peak=st.none() | NUMBER,
     condition=TEXT,
     samples=st.none() | NUMBER,
+    quantile=st.none() | NUMBER,
     note=TEXT,
     replaced_by=TEXT,
 )

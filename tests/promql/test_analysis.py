@@ -192,6 +192,31 @@ def test_counts(text, counts):
     assert (None if found is None else found.text) == counts
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param('x_quantile{quantile="0.95", window="5m"} > 20', 0.95, id="a kept quantile"),
+        pytest.param('max by (m) (x_quantile{quantile="0.99"}) > 20', 0.99, id="the worst of some"),
+        pytest.param('max_over_time(x_quantile{quantile="0.5"}[5m]) / 2 > 20', 0.5, id="the worst for a while, halved"),
+        pytest.param("histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m]))) > 1", 0.9, id="of buckets"),
+        pytest.param("20 < round(histogram_quantile(0.9, rate(x_bucket[5m])))", 0.9, id="from the other side"),
+        pytest.param("quantile_over_time(0.9, x[5m]) > 1", 0.9, id="of samples"),
+        pytest.param("histogram_quantile(scalar(q), rate(x_bucket[5m])) > 1", None, id="a quantile that moves"),
+        pytest.param('avg(x_quantile{quantile="0.95"}) > 1', None, id="an average of percentiles is none"),
+        pytest.param('x_quantile{quantile=~"0.9.*"} > 20', None, id="several"),
+        pytest.param('x_quantile{quantile="high"} > 20', None, id="no number"),
+        pytest.param('x_quantile{quantile="0.9"} / y_quantile{quantile="0.9"} > 2', None, id="a ratio of two"),
+        pytest.param('x_quantile{quantile="0.9"} > 2 or x_quantile{quantile="0.5"} > 1', None, id="one or another"),
+        pytest.param('other{quantile="0.9"} > 2', None, id="a label that means something else"),
+        pytest.param("up == 0", None, id="a gauge"),
+        pytest.param("absent(x)", None, id="no subject"),
+    ],
+)
+def test_quantile(text, expected):
+    """A query knows which percentile it judges, where that follows."""
+    assert compile_(text).quantile == expected
+
+
 def test_counts_have_the_labels_of_the_subject():
     """The count of a kept quantile stands beside the quantile that it belongs to."""
     memory = Memory()

@@ -109,6 +109,7 @@ class TestFacts:
         ("changes", "expected"),
         [
             pytest.param({}, "p95 4.214 > 3 (p95 of 412)", id="a quantile with its count"),
+            pytest.param({"labels": Labels(), "quantile": 0.99}, "p99 4.214 > 3 (p99 of 412)", id="as its rule has it"),
             pytest.param({"labels": Labels(alertname="A")}, "4.214 > 3 (412 samples)", id="a value with its count"),
             pytest.param({"labels": Labels(quantile="x"), "samples": 1.0}, "4.214 > 3 (1 sample)", id="one sample"),
             pytest.param({"samples": None, "labels": Labels()}, "4.214 > 3", id="nobody counted"),

@@ -81,6 +81,7 @@ def alert(rule: Alerting, found: Sample, kind: NotifyKind, now: float, around: S
         end_reason=EndReason.RECOVERED if ended else None,
         peak=found.value,
         condition=rule.query.condition,
+        quantile=rule.query.quantile,
         samples=float(max(40, 2 * rule.spec.min_samples)) if rule.samples is not None else None,
     )
 
