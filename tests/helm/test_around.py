@@ -1,7 +1,6 @@
 """What is installed beside the pods: Service, policies, monitors, dashboards."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -106,20 +105,17 @@ def test_a_policy_lets_through_what_is_needed():
 
 
 def test_every_dashboard_is_a_config_map():
-    """Each dashboard of the repository is a ConfigMap that Grafana's sidecar finds, the same to the last value."""
+    """Each dashboard is a ConfigMap that Grafana's sidecar finds where it looks, the same to the last value."""
     found = {
         file: json.loads(text)
         for manifest in charts.of_kind("everything", "ConfigMap")
         if manifest["metadata"]["labels"].get("grafana_dashboard") == "1"
+        and manifest["metadata"]["namespace"] == "grafana"
         for file, text in manifest["data"].items()
     }
-    expected = {path.name: json.loads(path.read_text("utf-8")) for path in dashboards()}
 
-    assert found == expected
-
-
-def dashboards() -> list[Path]:
-    return sorted((CHART.parents[1] / "dashboards").glob("*.json"))
+    assert found == {path.name: json.loads(path.read_text("utf-8")) for path in (CHART / "files").rglob("*.json")}
+    assert found
 
 
 def test_every_rule_is_of_this_release():

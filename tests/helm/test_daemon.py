@@ -96,7 +96,7 @@ QUIET = "silence add pod=gateway-1 --for 5m --by kubernetes --comment the pod st
 
 @pytest.mark.realtime
 async def test_a_daemon_that_ends_is_started_again(tmp_path):
-    """A daemon that ends is started again within the container, quiet about a new pod, until the container has to end."""
+    """A daemon that ends is started again within the container, until that has to end; a new pod is quiet."""
     (tmp_path / "programs").mkdir()
     for program, text in {"sidecar": ENDING, "sleep": "#!/bin/sh\nexec /bin/sleep 0.01\n"}.items():
         path = tmp_path / "programs" / program
