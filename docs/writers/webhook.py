@@ -55,6 +55,7 @@ ALERT: Final = {
     "openedAt": "When this channel was told of it first.",
     "value": "The value; null when it is no finite number.",
     "valueText": "The value in words.",
+    "quantile": "Which percentile the value is, where it is one.",
     "peak": "The worst value.",
     "condition": "What the value is held against.",
     "samples": "How many observations stand behind the value.",

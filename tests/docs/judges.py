@@ -21,6 +21,7 @@ from sidecar.client import Client
 from sidecar.ingest import reading
 from sidecar.ingest.events import Decoder
 from sidecar.model.errors import ConfigError
+from sidecar.promql import QueryError
 from sidecar.promql.parse import parse
 from sidecar.rules import unittests
 from sidecar.rules.files import Source, load_rules
@@ -31,7 +32,7 @@ Judge = Callable[[Block, Path], Iterator[str]]
 
 STUB = "groups: [{name: example, rules: [{alert: Example, expr: sidecar_check_up == 0}]}]\n"
 SECRET = re.compile(r"\{env: (\w+)\}|\$\{(\w+)\}")
-PROGRAMS = {"sidecar", "curl", "export", "kubectl", "helm", "pip", "python3", "promtool", "make", "source"}
+PROGRAMS = {"sidecar", "curl", "export", "kubectl", "helm", "pip", "python3", "promtool", "make", "source", "sqlite3"}
 ROUTES = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text("utf-8"))["paths"]
 
 
@@ -49,22 +50,22 @@ def configuration(block: Block, folder: Path) -> Iterator[str]:
         yield from _mistakes(lambda: config.parse(block.text, str(block), folder=folder))
 
 
-def rules(block: Block, _: Path) -> Iterator[str]:
+def rules(block: Block, folder: Path) -> Iterator[str]:
     """What `sidecar rules check` would call a mistake."""
+    (folder / "rules.yml").write_text(block.text)
     yield from _mistakes(lambda: load_rules([Source(((str(block), block.text),))], channels=None))
 
 
 def prometheus_rules(block: Block, folder: Path) -> Iterator[str]:
     """As `rules`, and Prometheus takes them as well."""
     yield from rules(block, folder)
-    (folder / "rules.yml").write_text(block.text)
     yield from _promtool(folder, "check", "rules", "rules.yml")
 
 
 def rule_tests(block: Block, folder: Path) -> Iterator[str]:
-    """They are tests, and the rules that stand before them in the page meet them."""
-    known = load_rules([Source((("example.yml", block.text.partition("---\n")[0]),))])
-    tests, document = unittests.read(block.text.partition("---\n")[2], str(block))
+    """Unit tests that the rules before them in the page meet."""
+    known = load_rules([Source((("rules.yml", (folder / "rules.yml").read_text()),))], channels=None)
+    tests, document = unittests.read(block.text, str(block))
     yield from map(str, unittests.run(tests, document, known))
 
 
@@ -148,9 +149,7 @@ def _commands(block: Block) -> Iterator[str]:
         if words and words[0] not in PROGRAMS:
             yield f"{words[0]!r} is no program that these pages use"
         if words and words[0] == "sidecar":
-            yield from _raised(click.ClickException, partial(_parsed, words[1:]))
-        if words[:2] == ["sidecar", "query"]:
-            yield from _raised(Exception, partial(parse, words[2]))
+            yield from _raised((click.ClickException, QueryError), partial(_parsed, words[1:]))
         if words and words[0] == "curl":
             yield from _asked(words)
 
@@ -184,7 +183,9 @@ def _parsed(words: list[str]) -> None:
             raise click.UsageError(f"no command {name!r}")
         command = found
     if not {"-h", "--help"} & set(words):
-        command.make_context("example", list(words))
+        ctx = command.make_context("example", list(words))
+        if command.name == "query" and ctx.params["expr"]:
+            parse(ctx.params["expr"])
 
 
 def _asked(words: list[str]) -> Iterator[str]:
@@ -214,7 +215,7 @@ def _mistakes(read: Callable[[], object]) -> Iterator[str]:
         yield str(exc)
 
 
-def _raised(kind: type[Exception], call: Callable[[], object]) -> Iterator[str]:
+def _raised(kind: type[Exception] | tuple[type[Exception], ...], call: Callable[[], object]) -> Iterator[str]:
     try:
         call()
     except kind as exc:
