@@ -7,12 +7,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from sidecar.cli.groups import notes
 
-@click.command(epilog="Examples: sidecar run sidecar.yml --listen 127.0.0.1:9797; sidecar run sidecar.yml --dry-run")
+if TYPE_CHECKING:
+    from sidecar.config import Config
+
+_USUAL: Final = "http://127.0.0.1:9797"
+"""Where `sidecar status` looks without --url."""
+
+
+@click.command(
+    epilog=notes(
+        "sidecar run",
+        "sidecar run sidecar.yml --listen 127.0.0.1:9797",
+        "sidecar run sidecar.yml --dry-run --log-level debug",
+    )
+)
 @click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
 @click.option("--database", help="Path of the SQLite file; wins over the file and the environment.")
 @click.option("--listen", help="host:port, or the path of a Unix socket.")
@@ -43,7 +57,34 @@ def run(
         from sidecar import app
 
         configuration, origin = app.load(file, {k: v for k, v in flags.items() if v is not None}, strict=strict)
+        for line in _greeting(configuration, file) if _is_read(configuration.settings.log.format) else ():
+            click.echo(line, err=True)
     asyncio.run(app.run(configuration, origin, dry=dry))
+
+
+def _is_read(log_format: str) -> bool:
+    """Whether a person reads what we say, and not a collector of logs."""
+    return log_format != "json" and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _greeting(config: "Config", file: Path) -> Iterator[str]:
+    """What is about to run, and where to look at it."""
+    from sidecar.services import addresses
+
+    rules = sum(len(group.rules) for group in config.rules.groups)
+    counts = ((len(config.checks), "check"), (len(config.channels), "channel"), (rules, "rule"))
+    yield f"{file}: " + ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts)
+    listen = config.settings.http.listen
+    address = addresses.parse(listen)
+    if not address.path and not address.port:
+        return  # a free port, that the log names when it is taken
+    here = f"http://{address}".replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")  # noqa: S104 -- looked at from here
+    url = f"unix://{address.path}" if address.path else here
+    if not address.path:
+        yield f"  status page  {url}/"
+    elsewhere = "" if url == _USUAL else f" --url {url}"
+    yield f"  in a shell   sidecar status --watch{elsewhere}"
+    yield "  Ctrl-C ends it"
 
 
 @contextmanager

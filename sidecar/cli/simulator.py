@@ -1,12 +1,15 @@
 """`sidecar simulator`: a Claude API that misbehaves on request."""
 
 import asyncio
+import json
 import signal
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import click
 
+from sidecar.cli.groups import notes
 from sidecar.model.errors import SidecarError
 from sidecar.simulator import KEY, Exchange, Fault, FaultError, Simulator, application, serve
 from sidecar.simulator.faults import MEANINGS
@@ -34,10 +37,18 @@ _KINDS = "\n".join(f"  {kind.value:<16}{meaning}" for kind, meaning in MEANINGS.
 
 @click.command(
     short_help="A Claude API that misbehaves on request.",
-    epilog="\b\nKinds of fault:\n" + _KINDS + "\n\n\b\nExamples:\n"
-    "  sidecar simulator --fault overloaded@10s-40s\n"
-    "  sidecar simulator --fault stall@0s-1m:claude-opus-*,after=5 --fault throttled@1m-2m,probability=0.3\n"
-    '  curl -X PUT http://127.0.0.1:8399/simulator/faults -d \'{"faults": ["spend_cap@0s-30s"]}\'',
+    epilog="\b\nKinds of fault:\n"
+    + _KINDS
+    + "\n\n"
+    + notes(
+        "sidecar simulator --fault overloaded@10s-40s",
+        "sidecar simulator --fault 'stall@0s-1m:claude-opus-*,after=5'",
+        "sidecar simulator --fault throttled@1m-2m,probability=0.3 --seed 7",
+        "curl -X PUT http://127.0.0.1:8399/simulator/faults \\",
+        '  -d \'{"faults": ["spend_cap@0s-30s"]}\'',
+        json="one object a line: first {url}, then for each request {at, method, path, model, status, request_id, "
+        "faults}; the status is 0 where the connection was dropped.",
+    ),
 )
 @click.option(
     "--listen",
@@ -57,8 +68,15 @@ _KINDS = "\n".join(f"  {kind.value:<16}{meaning}" for kind, meaning in MEANINGS.
 @click.option("--key", "keys", multiple=True, help=f"A key that is taken; {KEY} if none is named, any with --any-key.")
 @click.option("--any-key", is_flag=True, help="Take every key.")
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same chance.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines instead of words.")
 def simulator(
-    listen: tuple[str, int], faults: tuple[Fault, ...], keys: tuple[str, ...], *, any_key: bool, seed: int
+    listen: tuple[str, int],
+    faults: tuple[Fault, ...],
+    keys: tuple[str, ...],
+    *,
+    any_key: bool,
+    seed: int,
+    as_json: bool,
 ) -> None:
     """Answer as api.anthropic.com does, without a model behind it, and go wrong on time.
 
@@ -66,23 +84,37 @@ def simulator(
     """
     simulated = Simulator(faults=faults, keys=None if any_key else keys or (KEY,), seed=seed, control=True)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(simulated, *listen))
+        asyncio.run(_serve(simulated, *listen, as_json=as_json))
 
 
-async def _serve(simulated: Simulator, host: str, port: int) -> None:
+async def _serve(simulated: Simulator, host: str, port: int, *, as_json: bool) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     try:
         async with serve(application(simulated), host, port) as url:
-            click.echo(f"Listening on {url}")
-            click.echo(f"  export ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY={KEY if simulated.accepts(KEY) else '…'}")
-            for fault in simulated.faults:
-                click.echo(f"  {fault}  ({MEANINGS[fault.kind]})")
-            click.echo("Ctrl-C ends it.")
-            simulated.listeners.append(_say)
+            if as_json:
+                click.echo(json.dumps({"url": url}))
+            else:
+                _greet(simulated, url)
+            simulated.listeners.append(_say_json if as_json else _say)
             await stop.wait()
     except OSError as exc:
         raise SidecarError(f"cannot listen on {host}:{port}: {exc.strerror}; choose another with --listen") from exc
+
+
+def _greet(simulated: Simulator, url: str) -> None:
+    click.echo(f"Listening on {url}")
+    click.echo(f"  export ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY={KEY if simulated.accepts(KEY) else '…'}")
+    for fault in simulated.faults:
+        click.echo(f"  {fault}  ({MEANINGS[fault.kind]})")
+    click.echo("Ctrl-C ends it.")
+
+
+def _say_json(exchange: Exchange) -> None:
+    """One object for each request; nothing of the key is in it."""
+    shown = ("method", "path", "model", "status", "request_id", "faults")
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    click.echo(json.dumps({"at": at} | {name: getattr(exchange, name) for name in shown}))
 
 
 def _say(exchange: Exchange) -> None:

@@ -127,7 +127,7 @@ class _Without:
 
     def _clean(self, value: Any, depth: int) -> Any:
         if isinstance(value, str):
-            return self._redact(value)
+            return self._redact(str(value))  # a word of a closed list is shown as the word
         if value is None or isinstance(value, bool | int | float):
             return value
         if depth == 0:

@@ -13,6 +13,7 @@ from sidecar.cli.demo import configuration
 from sidecar.cli.demo.narrator import Narrator
 from sidecar.cli.demo.scenarios import SCENARIOS, Scenario
 from sidecar.cli.demo.story import Story
+from sidecar.cli.groups import notes
 from sidecar.model import durations
 from sidecar.model.durations import DurationError
 
@@ -32,7 +33,12 @@ _STORIES = "\n".join(f"  {scenario.name:<11}{scenario.title}" for scenario in SC
 
 @click.command(
     short_help="An incident in about a minute, with no key and no network.",
-    epilog=f"\b\nScenarios:\n{_STORIES}\n\n\b\nExamples:\n  sidecar demo\n  sidecar demo --scenario stall --for 10m",
+    epilog=f"\b\nScenarios:\n{_STORIES}\n\n"
+    + notes(
+        "sidecar demo",
+        "sidecar demo --scenario stall --for 10m",
+        "sidecar demo --print-config > sidecar.yml",
+    ),
 )
 @click.option(
     "--scenario", type=click.Choice(list(SCENARIOS)), default="incident", show_default=True, help="What happens."

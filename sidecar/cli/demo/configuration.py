@@ -101,8 +101,12 @@ _NEXT: Final = (
 
 def next_steps() -> list[tuple[str, str]]:
     """What to try next: words and commands, as this shell can call them."""
-    name = "sidecar" if shutil.which("sidecar") else os.path.relpath(sys.argv[0])
-    return [(what, command.replace("sidecar ", f"{name} ", 1)) for what, command in _NEXT]
+    return [(what, said.replace("sidecar ", f"{command()} ", 1)) for what, said in _NEXT]
+
+
+def command() -> str:
+    """How this shell calls us."""
+    return "sidecar" if shutil.which("sidecar") else os.path.relpath(sys.argv[0])
 
 
 def text(places: Places) -> str:

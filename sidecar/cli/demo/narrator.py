@@ -1,5 +1,6 @@
 """How the demo speaks: short headings, a line for each thing that happens, messages as people see them."""
 
+import textwrap
 import time
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,7 @@ from rich.text import Text
 from sidecar.cli.demo.reading import Seen
 
 _WIDEST = 110
+_INDENT = 19
 _STYLES = {
     "claude": "magenta",
     "users": "blue",
@@ -65,9 +67,18 @@ class Narrator:
     def event(self, who: str, what: str, *, good: bool | None = None) -> None:
         """Something happened to *who*."""
         style = "" if good is None else "green" if good else "red"
+        first, *rest = self._fitting(what)
         line = Text().append(f"{self.now:6.1f} s  ", style="dim")
-        line.append(f"{who:<8} ", style=_STYLES.get(who, "")).append(what, style=style)
+        line.append(f"{who:<8} ", style=_STYLES.get(who, "")).append(first, style=style)
         self._console.print(line, soft_wrap=True)
+        for text in rest:
+            self._console.print(Text(" " * _INDENT).append(text, style=style), soft_wrap=True)
+
+    def _fitting(self, what: str) -> list[str]:
+        """*what* as lines beside the time and who it was; in a pipe one line, however long."""
+        if not self._console.is_terminal:
+            return [what]
+        return textwrap.wrap(what, max(20, self._width - _INDENT), break_on_hyphens=False) or [""]
 
     def message(self, seen: Seen, *, whole: bool) -> None:
         """A message arrived; its body is shown when *whole*."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from sidecar.cli import progress
 from sidecar.cli.demo import configuration
 from sidecar.cli.demo.daemon import Daemon, free_port, run_daemon
 from sidecar.cli.demo.gateway import Gateway, Users
@@ -46,8 +47,9 @@ class Story:
     async def tell(self, stay: float | None) -> bool:
         """Tell it, then stay up until *stay* seconds of it are over; returns whether all went as it should."""
         narrator, scenario = self._narrator, self._scenario
-        narrator.heading(f"claude-sidecar demo: {scenario.name}, {scenario.title}")
+        narrator.heading(f"claude-sidecar demo: {scenario.name}")
         narrator.say(
+            f"{scenario.title[0].upper()}{scenario.title[1:]}. "
             "No key, no network: a simulated Claude API, a toy gateway with three users, a Slack, a mailbox and a "
             "webhook receiver, all on this machine, and beside the gateway the real daemon as a process of its own."
         )
@@ -94,7 +96,8 @@ class Story:
             users = Users(gateway_url, KEY, configuration.MODEL)
             await enter(users.at_work())
             daemon = await enter(run_daemon(file, f"http://{places.listen}", {"DEMO_KEY": KEY}))
-            await daemon.ready(session)
+            with progress.waiting("starting the daemon"):
+                await daemon.ready(session)
             yield _World(simulator, gateway, users, daemon, session, places)
 
     async def _perform(self, world: _World) -> None:
@@ -179,6 +182,8 @@ class Story:
 def _addresses(world: _World) -> list[tuple[str, str]]:
     daemon, places = world.daemon.url, world.places
     return [
+        ("status page", f"{daemon}/"),
+        ("in another terminal", f"{configuration.command()} status --watch --url {daemon}"),
         ("metrics", f"{daemon}/metrics"),
         ("health, each check", f"{daemon}/health"),
         ("the gateway's own health", f"{places.gateway}/health"),
