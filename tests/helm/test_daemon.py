@@ -39,6 +39,9 @@ def test_memory_is_told_before_it_ends(name):
     told = int(pack["override"]["SidecarMemoryHigh"]["vars"]["bytes"])
 
     assert charts.container(name)["resources"]["limits"]["memory"] == f"{told * 4 // 3 // 2**20}Mi"
+    for manifest in charts.of_kind(name, "PrometheusRule"):
+        exprs = [rule["expr"] for rule in manifest["spec"]["groups"][0]["rules"]]
+        assert [expr.rpartition(" > ")[2] for expr in exprs if "process_resident_memory" in expr] in ([], [str(told)])
 
 
 def test_numbers_stay_numbers():

@@ -124,10 +124,12 @@ WHOLE = {"config", "resources", "securityContext", "podSecurityContext"}
 
 
 def test_chart_and_daemon_have_one_version():
-    """The chart installs the version of the daemon that it comes with."""
+    """The chart installs the version of the daemon that it comes with, and the image says that it is that."""
     project = (CHART.parents[1] / "pyproject.toml").read_text("utf-8")
     (version,) = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
     (dependency,) = yaml.safe_load((charts.EXAMPLE / "Chart.yaml").read_text("utf-8"))["dependencies"]
 
-    assert (chart["version"], chart["appVersion"], dependency["version"]) == (version, version, version)
+    (image,) = re.findall(r"^ARG VERSION=(.+)$", (CHART.parents[1] / "Containerfile").read_text("utf-8"), re.MULTILINE)
+
+    assert (chart["version"], chart["appVersion"], dependency["version"], image) == (version,) * 4
