@@ -86,6 +86,7 @@ def _now() -> Row:
 def _alerts() -> Row:
     firing = of(families.SIDECAR_ALERTS, 'state="firing"', _NAME)
     pending = of(families.SIDECAR_ALERTS, 'state="pending"', _NAME)
+    active = of(families.SIDECAR_ALERTS, 'state=~"firing|pending"', _NAME)
     return Row(
         "Alerts",
         [
@@ -103,7 +104,7 @@ def _alerts() -> Row:
             listing(
                 "Active now",
                 "How many alerts there are of each name, at the pod that has most of them.",
-                [f"max by (alertname, severity, state) ({of(families.SIDECAR_ALERTS, _NAME)})"],
+                [f"max by (alertname, severity, state) ({active})"],
                 {"alertname": "Alert", "severity": "Severity", "state": "State", "Value": "Alerts"},
                 width=8,
                 height=10,

@@ -8,7 +8,7 @@ from dashboards.source import variables
 from dashboards.source.boards import Row, board
 from dashboards.source.limits import above, any_, below
 from dashboards.source.panels import Query, State, graph, heat, listing, number, timeline
-from dashboards.source.queries import bucket, else_zero, events, increase, of, percentile, quantile, rate
+from dashboards.source.queries import else_zero, events, increase, of, percentile, quantile, rate, share, spread
 from sidecar.model import families
 
 _PROBES: Final = 'type=~"claude[.].+"'
@@ -52,7 +52,7 @@ def _now() -> Row:
             number(
                 "Failures",
                 "Share of the requests that failed. Refusals (a key, a limit, a bad request) are not in it.",
-                f"(sum({failed}) or 0 * sum({asked})) / sum({asked})",
+                share(f"sum({failed})", f"sum({asked})"),
                 unit=units.PercentUnit,
                 limits=[above("ClaudeErrorRateHigh", "ratio")],
                 none="no requests",
@@ -117,7 +117,7 @@ def _latency() -> Row:
             heat(
                 "First tokens, how they spread",
                 "All pods. Two bands: two kinds of requests, or two models.",
-                f"sum by (le) ({_increased(bucket(first, *_CHOSEN))})",
+                spread(first, *_CHOSEN),
                 width=8,
             ),
             graph(
@@ -260,10 +260,7 @@ def _tokens() -> Row:
             graph(
                 "Input from the cache",
                 "Share of the input that was read from the prompt cache. It falls: a prompt's beginning changed.",
-                Query(
-                    f"sum by (model) ({cached}) / sum by (model) ({read})",
-                    "{{model}}",
-                ),
+                Query(share(f"sum by (model) ({cached})", f"sum by (model) ({read})"), "{{model}}"),
                 unit=units.PercentUnit,
                 share=True,
                 width=8,
@@ -307,7 +304,3 @@ def _tokens() -> Row:
         ],
         closed=True,
     )
-
-
-def _increased(buckets: str) -> str:
-    return f"increase({buckets}[$__rate_interval])"

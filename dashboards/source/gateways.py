@@ -10,10 +10,11 @@ from grafana_foundation_sdk.models import dashboard, units
 from dashboards.source.boards import Row
 from dashboards.source.limits import above, below
 from dashboards.source.panels import Query, graph
-from dashboards.source.queries import events, of, rate
+from dashboards.source.queries import events, of, rate, share
 
-_REFUSED: Final = 'exception_status=~"4(0[0-79]|[1-9][0-9])"'
-_OTHERWISE: Final = 'exception_status!~"4(0[0-79]|[1-9][0-9])"'
+# What is whose: as the rules have it. A provider that refuses LiteLLM's own key is no mistake of a client.
+_CLIENTS: Final = '~"4(0[0-79]|[1-9][0-9])"'
+_KEY: Final = '~".+[.](Authentication|PermissionDenied)Error"'
 _KNOWN: Final = 'model_id!=""'
 _FAILED: Final = 'error_type!=""'
 
@@ -29,13 +30,17 @@ def _p95(metric: str, by: str) -> str:
 
 def _litellm_requests() -> list[dashboard.Panel]:
     asked = f"sum by (requested_model) ({rate('litellm_proxy_total_requests_metric_total', window='5m')})"
-    failed = rate("litellm_proxy_failed_requests_metric_total", _OTHERWISE, window="5m")
-    refused = rate("litellm_proxy_failed_requests_metric_total", _REFUSED, window="5m")
+    errors = "litellm_proxy_failed_requests_metric_total"
+    failed = (
+        f"{rate(errors, f'exception_status!{_CLIENTS}', window='5m')}"
+        f" or {rate(errors, f'exception_class={_KEY}', window='5m')}"
+    )
+    refused = rate(errors, f"exception_status={_CLIENTS}", f"exception_class!{_KEY}", window="5m")
     return [
         graph(
             "Failures",
             "Share of the requests that ended without an answer, retries and fallbacks included.",
-            Query(f"sum by (requested_model) ({failed}) / {asked}", "{{requested_model}}"),
+            Query(share(f"sum by (requested_model) ({failed})", asked), "{{requested_model}}"),
             unit=units.PercentUnit,
             limits=[above("LiteLLMErrorRateHigh", "ratio")],
             width=8,
@@ -43,7 +48,7 @@ def _litellm_requests() -> list[dashboard.Panel]:
         graph(
             "Refusals",
             "Share of the requests that were refused: limits, budgets, keys, mistakes of clients.",
-            Query(f"sum by (requested_model) ({refused}) / {asked}", "{{requested_model}}"),
+            Query(share(f"sum by (requested_model) ({refused})", asked), "{{requested_model}}"),
             unit=units.PercentUnit,
             limits=[above("LiteLLMRequestsRefused", "ratio")],
             width=8,
@@ -129,7 +134,7 @@ def _litellm_deployments() -> list[dashboard.Panel]:
         graph(
             "Answered by a fallback",
             "Share of the requests that another model answered. Users see no error, and another model's answers.",
-            Query(f"sum by (check) ({instead}) / {asked}", "{{check}}"),
+            Query(share(f"sum by (check) ({instead})", asked), "{{check}}"),
             unit=units.PercentUnit,
             limits=[above("LiteLLMFallbacksHigh", "ratio")],
             width=8,
@@ -178,7 +183,7 @@ def _envoy() -> Row:
             graph(
                 "Failures",
                 "Share of the requests that the provider did not answer well, refusals included.",
-                Query(f"{failed} / {asked}", model),
+                Query(share(failed, asked), model),
                 unit=units.PercentUnit,
                 limits=[above("EnvoyAIErrorRateHigh", "ratio")],
                 width=8,

@@ -19,11 +19,12 @@ from dashboards.source.panels import (
     ranking,
     timeline,
 )
-from dashboards.source.queries import else_zero, events, of, percentile, rate
+from dashboards.source.queries import else_zero, events, of, percentile, rate, share
 from sidecar.model import families
 from sidecar.model.samples import Family
 
 _CHECK: Final = 'check=~"$check"'
+_PROBED: Final = 'type!="heartbeat"'
 _WINDOWS: Final = {"24 h": 'window="24h"', "7 d": 'window="7d"', "30 d": 'window="30d"'}
 _PAGE: Final = ("This check at the sidecar", "/checks/${__field.labels.check}")
 _DOWN: Final = (*claude.DOWN, "GatewayDown", "DependencyDown", "CheckDown")
@@ -85,7 +86,7 @@ def _now() -> Row:
                 "Users' failures",
                 "Share of the users' requests that failed, as the gateway reports them: look at the dashboard Gateway "
                 "traffic for which. Refusals for what a request is are not in it.",
-                f"(sum({failed}) or 0 * sum({asked})) / sum({asked})",
+                share(f"sum({failed})", f"sum({asked})"),
                 unit=units.PercentUnit,
                 limits=[above("ClaudeErrorRateHigh", "ratio")],
                 none="no traffic",
@@ -154,7 +155,7 @@ def _checks() -> Row:
                     "How long probes take",
                     "The slowest of the chosen pods. A line that ends: the check is not asked. For what takes the time "
                     "see the phases at the check's page.",
-                    Query(f"max by (check) ({of(families.PROBE_DURATION, _CHECK)})", "{{check}}"),
+                    Query(f"max by (check) ({of(families.PROBE_DURATION, _CHECK, _PROBED)})", "{{check}}"),
                     unit=units.Seconds,
                 ),
                 *_PAGE,

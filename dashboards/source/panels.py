@@ -18,6 +18,8 @@ T = TypeVar("T")
 GOOD, BAD, UNKNOWN = "green", "red", "text"
 HEIGHT: Final = 7
 STAT_HEIGHT: Final = 4
+COUNTED: Final = "2m"
+"""The least step of what counts: two scrapes, since one sample has no increase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def graph(
         .color_scheme(_by_name())
         .build()
     )
+    panel.interval = COUNTED if bars else None
     panel.field_config.defaults.max_val = 1 if share else None
     return _finish(panel, title, text, queries, unit=unit, limits=limits, alerts=alerts, width=width, height=HEIGHT)
 
@@ -228,6 +231,7 @@ def heat(title: str, text: str, expr: str, *, unit: str = units.Seconds, width: 
         .show_tooltip()
         .build()
     )
+    panel.interval = COUNTED
     found = _finish(panel, title, text, [], unit=unit, limits=(), alerts=(), width=width, height=HEIGHT)
     found.targets = [_target(Query(expr, "{{le}}"), "A").range().format(PromQueryFormat.HEATMAP).build()]
     return found

@@ -10,6 +10,8 @@ SCOPE: Final = 'cluster=~"$cluster", namespace=~"$namespace", job=~"$job", $by=~
 
 RATE: Final = "$__rate_interval"
 RANGE: Final = "$__range"
+STEP: Final = "$__interval"
+"""From one point of a graph to the next: bars that count must neither overlap nor leave anything out."""
 
 
 def of(family: Family | str, *matchers: str) -> str:
@@ -48,7 +50,7 @@ def increase(family: Family | str, *matchers: str, window: str = RANGE) -> str:
     return f"increase({_counter(family, *matchers)}[{window}])"
 
 
-def events(family: Family | str, *matchers: str, window: str = RATE) -> str:
+def events(family: Family | str, *matchers: str, window: str = STEP) -> str:
     """`increase` for a counter of rare things, whose series begins with the first of them.
 
     A series that begins with 1 never increases for Prometheus, so the first failure of a kind would not be seen. One
@@ -65,6 +67,16 @@ def quantile(share: float, family: Family, *matchers: str, by: str = "", window:
     """A percentile over all pods, as near as the histogram's buckets allow."""
     labels = f"le, {by}" if by else "le"
     return f"histogram_quantile({share}, sum by ({labels}) (rate({bucket(family, *matchers)}[{window}])))"
+
+
+def spread(family: Family, *matchers: str) -> str:
+    """How many values of a histogram fell into each bucket, from one point to the next."""
+    return f"sum by (le) (increase({bucket(family, *matchers)}[{STEP}]))"
+
+
+def share(some: str, every: str) -> str:
+    """How much of *every* is *some*: 0 where there is none of it, no data where there is nothing at all."""
+    return f"({some} or 0 * {every}) / {every}"
 
 
 def else_zero(expression: str) -> str:

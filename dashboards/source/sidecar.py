@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models import dashboard, units
 from dashboards.source.boards import Row, board
 from dashboards.source.limits import above, any_
 from dashboards.source.panels import YES_OR_NO, Query, State, graph, listing, number, timeline
-from dashboards.source.queries import else_zero, events, of, quantile, rate
+from dashboards.source.queries import else_zero, events, of, quantile, rate, share
 from sidecar.model import families
 
 _TAKEN: Final = (
@@ -33,7 +33,7 @@ def _now() -> Row:
         [
             number("Pods", "Sidecars that were scraped just now.", f"count({of(families.BUILD_INFO)})", width=3),
             number(
-                "Longest without a restart",
+                "Since the last restart",
                 "Of the pod that began last. It falls again and again: see why the container ends (memory, liveness).",
                 f"min(time() - {of(families.PROCESS_START)})",
                 unit=units.Seconds,
@@ -270,7 +270,7 @@ def _store() -> Row:
 
 def _rejected() -> str:
     some, every = rate(families.EVENTS, 'result="rejected"'), rate(families.EVENTS)
-    return f"(sum({some}) or 0 * sum({every})) / sum({every})"
+    return share(f"sum({some})", f"sum({every})")
 
 
 def _settings() -> Row:

@@ -8,7 +8,7 @@ from dashboards.source import gateways, variables
 from dashboards.source.boards import Row, board
 from dashboards.source.limits import above, any_
 from dashboards.source.panels import Query, State, graph, heat, number, timeline
-from dashboards.source.queries import behind, bucket, else_zero, events, of, percentile, rate
+from dashboards.source.queries import behind, else_zero, events, of, percentile, rate, share, spread
 from sidecar.model import families
 
 _USERS: Final = 'source="traffic"'
@@ -32,7 +32,7 @@ def made() -> dashboard.Dashboard:
 def _share(outcome: str) -> str:
     asked = rate(families.CLAUDE_REQUESTS, *_ON)
     some = rate(families.CLAUDE_REQUESTS, f'outcome="{outcome}"', *_ON)
-    return f"(sum({some}) or 0 * sum({asked})) / sum({asked})"
+    return share(f"sum({some})", f"sum({asked})")
 
 
 def _now() -> Row:
@@ -131,7 +131,7 @@ def _requests() -> Row:
                 "Retries per request",
                 "Users wait for them, and each counts against the limits. High: let the gateway wait longer in "
                 "between.",
-                Query(f"sum by (model) ({again}) / sum by (model) ({asked})", "{{model}}"),
+                Query(share(f"sum by (model) ({again})", f"sum by (model) ({asked})"), "{{model}}"),
                 limits=[above("ClaudeRetriesHigh", "ratio")],
                 width=8,
             ),
@@ -158,7 +158,6 @@ def _latency() -> Row:
     first, whole = families.CLAUDE_FIRST_TOKEN, families.CLAUDE_DURATION
     kept = ('quantile="0.95"', 'window="5m"', *_ON)
     counts = behind(first, 'window="5m"', *_ON)
-    spread = f"sum by (le) (increase({bucket(first, *_ON)}[$__rate_interval]))"
     return Row(
         "Waiting",
         [
@@ -177,7 +176,7 @@ def _latency() -> Row:
                 unit=units.Seconds,
                 limits=[above("ClaudeRequestsSlow", "p95")],
             ),
-            heat("First tokens, how they spread", "All pods. Two bands: two kinds of requests.", spread),
+            heat("First tokens, how they spread", "All pods. Two bands: two kinds of requests.", spread(first, *_ON)),
             graph(
                 "Streams behind the percentiles",
                 "Of the last 5 minutes, all pods. A percentile of a handful says little, and no rule fires on it.",

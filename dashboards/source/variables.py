@@ -13,6 +13,8 @@ from sidecar.model.samples import Family
 STATUS_PAGE: Final = "http://localhost:9797"
 """Where the status page is after `kubectl port-forward`; a reader or `sidecar dashboards` says otherwise."""
 
+_LABEL_VALUES: Final = 1
+"""How Grafana's editor of variables numbers `label_values(…)`."""
 _ALL: Final = dashboard.VariableOption(selected=True, text="All", value="$__all")
 
 
@@ -63,7 +65,7 @@ def _query(name: str, title: str, query: str) -> dashboard.VariableModel:
         builders.QueryVariable(name)
         .label(title)
         .datasource(SOURCE)
-        .query({"query": query, "refId": f"variable-{name}"})
+        .query({"qryType": _LABEL_VALUES, "query": query, "refId": f"variable-{name}"})
         .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
         .multi(True)

@@ -53,7 +53,7 @@ def variables(board: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def everything(board: Mapping[str, Any]) -> dict[str, str]:
     """The values of the variables where "All" is chosen wherever it can be."""
-    found = {"__rate_interval": RATE_INTERVAL, "__range": RANGE, "__interval": "15s"}
+    found = {"__rate_interval": RATE_INTERVAL, "__range": RANGE, "__interval": "2m0s"}
     for name, variable in variables(board).items():
         found[name] = variable.get("allValue") or variable.get("current", {}).get("value", "")
     return found

@@ -65,8 +65,8 @@ def _wrong(prometheus: Prometheus, asked: grafana.Asked, values: Mapping[str, st
 def _parts(expr: str) -> Iterator[str]:
     """What stands before "or 0 * …" has to be there as well: a zero is no proof."""
     yield expr
-    if " or 0 * " in expr and not expr.startswith("("):
-        yield expr.rpartition(" or 0 * ")[0]
+    if " or 0 * " in expr:
+        yield expr.rpartition(" or 0 * ")[0].removeprefix("(" if ") / " in expr else "")
 
 
 def _values(prometheus: Prometheus, query: str, values: Mapping[str, str]) -> list[str]:
