@@ -1,7 +1,7 @@
 """Remembers how checks did: their last outcomes, and how long each was up."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
@@ -22,6 +22,8 @@ MOST_GONE: Final = 1000
 """Checks that have left the configuration and are still remembered; those that left first go first."""
 
 _MEASURED: Final = ("24h", "7d", "30d")  # an hour is what the store itself can look back over
+_AT_ONCE: Final = 100
+"""Checks that are measured in one piece, before others get a turn."""
 
 
 class Uptimes:
@@ -49,6 +51,7 @@ class Uptimes:
         self._gone = dict(sorted(known.items(), key=lambda item: item[1].ends()))
         self._watched: dict[str, CheckHistory] = {}
         self._dirty: set[str] = set(known)
+        self._told: dict[str, tuple[Update, ...]] = {}  # by check, what was emitted last
         self.replace(checks)
 
     def of(self, name: str) -> CheckHistory:
@@ -70,12 +73,15 @@ class Uptimes:
             known = before.pop(check.name, None) or self._gone.pop(check.name, None)
             self._watched[check.name] = known or CheckHistory()
         for name, history in before.items():
+            self._told.pop(name, None)
             history.become(CheckStatus.UNKNOWN, now)
             self._gone[name] = history
             self._dirty.add(name)
         for name in [*self._gone][: max(0, len(self._gone) - MOST_GONE)]:
             del self._gone[name]
             self._dirty.add(name)
+        if before:
+            self._tell(now)  # at once: nobody is alerted about a check that there is not
 
     def step(self, seconds: float, now: float) -> None:
         """The clock jumped by *seconds*: forward, nobody looked; back, what was seen moves along."""
@@ -91,7 +97,7 @@ class Uptimes:
         """Write down what was seen, once a minute; the rest when cancelled."""
         try:
             while True:
-                self._emit(self._batch(self._clock.time()))
+                await self._measure()
                 await asyncio.sleep(PERIOD)
                 await self._save()
         finally:
@@ -111,17 +117,27 @@ class Uptimes:
             rows = [table.row(name, history) for name, history in self._all() if name in dirty]
             await self._database.run(table.save, rows, dirty - {row.name for row in rows})
 
-    def _batch(self, now: float) -> Batch:
-        found = [
-            Update(CHECK_UPTIME, ratio, Labels(check=name, window=window))
-            for name, history in self._watched.items()
-            for window in _MEASURED
-            if (ratio := history.uptime(WINDOWS[window], now).ratio) is not None
-        ]
-        return Batch("uptime", now, tuple(found), write=False)
+    async def _measure(self) -> None:
+        now, found = self._clock.time(), {}
+        for n, (name, history) in enumerate([*self._watched.items()], 1):
+            found[name] = tuple(_measured(name, history, now))
+            if n % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        self._told = {name: updates for name, updates in found.items() if name in self._watched}
+        self._tell(self._clock.time())
+
+    def _tell(self, now: float) -> None:
+        self._emit(Batch("uptime", now, tuple(chain.from_iterable(self._told.values())), write=False))
 
     def _all(self) -> Iterable[tuple[str, CheckHistory]]:
         return chain([*self._watched.items()], [*self._gone.items()])
+
+
+def _measured(name: str, history: CheckHistory, now: float) -> Iterator[Update]:
+    for window in _MEASURED:
+        ratio = history.uptime(WINDOWS[window], now).ratio
+        if ratio is not None:
+            yield Update(CHECK_UPTIME, ratio, Labels(check=name, window=window))
 
 
 def _resume(history: CheckHistory, now: float) -> None:

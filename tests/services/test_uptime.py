@@ -189,3 +189,32 @@ async def test_it_is_measured_once_a_minute(build, clock):
     first = {(update.family, *sorted(update.labels.items())): update.value for update in batches[0].updates}
     assert len(batches) == 2
     assert first == {(CHECK_UPTIME, ("check", "gateway"), ("window", window)): 0.75 for window in ("24h", "7d", "30d")}
+
+
+async def test_a_check_that_leaves_is_not_measured_any_more(build, clock):
+    """At once, not within a minute: a rule must not fire about a check that there is not."""
+    uptimes, batches = build("gateway", "other")
+    for name in ("gateway", "other"):
+        uptimes.learn(name, UP, ProbeResult(clock.time() - 10, 0.1))
+    async with running(uptimes):
+        await asyncio.sleep(1)
+        uptimes.replace([check("other")])
+
+        assert {update.labels["check"] for update in batches[-1].updates} == {"other"}
+        assert batches[-1].whole
+        uptimes.replace([check("other")])
+        assert len(batches) == 2, "nothing has changed"
+
+
+async def test_many_checks_are_measured_in_pieces(build, clock):
+    """Others get a turn meanwhile, and a reload in it takes its checks out of what is told."""
+    names = [f"check-{n}" for n in range(250)]
+    uptimes, batches = build(*names)
+    for name in names:
+        uptimes.learn(name, UP, ProbeResult(clock.time() - 10, 0.1))
+    async with running(uptimes):
+        assert batches == []
+        uptimes.replace([check(name) for name in names[:200]])
+        await asyncio.sleep(1)
+
+    assert len({update.labels["check"] for update in batches[-1].updates}) == 200
