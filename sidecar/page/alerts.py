@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from sidecar.alerts.book import AlertBook
-from sidecar.alerts.quieting import Ack, Silence, SilenceState
+from sidecar.alerts.quieting import Ack, Quieting, Silence, SilenceState
 from sidecar.alerts.record import Key, Record
 from sidecar.api import alerts as api
 from sidecar.api import wording
+from sidecar.db import undelivered
 from sidecar.model.alerts import Alert, AlertState, RuleKey, severity_rank
 from sidecar.model.checks import ProbeResult
 from sidecar.page.daemon import Daemon
@@ -73,22 +74,25 @@ class Found:
     more: int
 
 
-async def gather(daemon: Daemon, state: AlertState, waiting: Collection[Key], now: float) -> Found:
-    """The alerts in *state*; *waiting* says of which of them a message is still on its way, and to whom."""
+async def gather(daemon: Daemon, state: AlertState, now: float) -> Found:
+    """The alerts in *state*."""
     every = [alert for alert in daemon.book.alerts() if alert.state is state]
     chosen = sorted(every, key=_rank)[:MOST]
-    telling = _Once(daemon)
-    return Found(
-        [shown(alert, daemon, telling, now, waiting) async for alert in paced(chosen)], len(every) - len(chosen)
-    )
+    return Found(await shown(chosen, daemon, now), len(every) - len(chosen))
 
 
-def shown(alert: Alert, daemon: Daemon, telling: api.Telling, now: float, waiting: Collection[Key] = ()) -> Shown:
-    """*alert* as it is; *waiting* as for `gather`."""
+async def shown(alerts: Sequence[Alert], daemon: Daemon, now: float) -> list[Shown]:
+    """*alerts* as they are, in that order."""
+    if not alerts:
+        return []
+    waiting, telling = await daemon.database.run(undelivered.pairs), _Once(daemon)
+    return [_shown(alert, telling, daemon.quieter.state, waiting, now) async for alert in paced(alerts)]
+
+
+def _shown(alert: Alert, telling: api.Telling, quiet: Quieting, waiting: Collection[Key], now: float) -> Shown:
     rule = telling.rules.get(alert.rule)
     records = sorted(telling.book.records(alert.fingerprint), key=lambda record: record.channel)
     dues = wording.dues(alert, records, telling.book.dues(), rule.spec.for_ if rule else None)
-    quiet = daemon.quieter.state
     ack = quiet.ack(alert.fingerprint)
     return Shown(
         alert=alert,

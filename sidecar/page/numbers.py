@@ -68,7 +68,7 @@ class Numbers:
     hour: Summary
     distributions: Sequence[Distribution]
     lost: Sequence[Lost]
-    itself: Mapping[str, float]  # current values of the daemon's own gauges, by metric
+    itself: Mapping[str, float | None]  # current values of the daemon's own gauges, by metric; None before the first
 
     @property
     def cost(self) -> Sequence[Count]:
@@ -93,10 +93,11 @@ _ITSELF: Final = (
 def gather(daemon: Daemon, now: float) -> Numbers:
     """The numbers as they are."""
     health, alerts = daemon.health(), daemon.book.alerts()
-    itself = {family.name: value for family in _ITSELF for _, value in _current(daemon, family, now)}
+    itself: dict[str, float | None] = {family.name: None for family in _ITSELF}
+    itself |= {family.name: value for family in _ITSELF for _, value in _current(daemon, family, now)}
     hour = summary.summarize(daemon.querier, health, alerts, "1h", now)
     minutes = summary.summarize(daemon.querier, health, alerts, "5m", now)
-    started = itself.get(families.PROCESS_START.name, 0.0)
+    started = itself[families.PROCESS_START.name] or 0.0
     return Numbers(
         since=max(now - HOUR, started),
         hour=hour,

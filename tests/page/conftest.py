@@ -7,8 +7,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sidecar.api import problems, refusals
+from sidecar.page import frame
 from sidecar.services.web import Web
 from tests.scenarios.world import World
+
+AROUND = [refusals.in_html(frame.refusal), problems.in_json()]
+"""What the daemon has around its routes."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Looking:
         daemon = self.world.app
         assert daemon is not None, "start the world first"
         if id(daemon) not in self.served:
-            served = Web(daemon.routes(lambda: True), listen="127.0.0.1:0", hosts=["sidecar"])
+            served = Web(daemon.routes(lambda: True), listen="127.0.0.1:0", hosts=["sidecar"], around=AROUND)
             self.world.wire.serve("sidecar", served._application())
             self.served.add(id(daemon))
 

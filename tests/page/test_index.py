@@ -1,14 +1,220 @@
 """The page that people see first."""
 
 import asyncio
+import json
+import re
+
+from sidecar.model.matchers import Matcher, MatchOp
+from sidecar.page import rows
+from sidecar.page.frame import POLICY
+from tests.page.reading import said, section, words
+
+STEPS = """
+groups:
+  - name: down
+    rules:
+      - alert: TargetDown
+        expr: sidecar_check_up == 0
+        severity: critical
+        annotations:
+          summary: "{{ $labels.check }} is down"
+          next_step: "Look at `kubectl logs` first"
+          runbook_url: https://runbooks.example/down
+      - alert: AlwaysSoon
+        expr: vector(1)
+        for: 1h
+        severity: warning
+"""
 
 
-async def test_a_critical_check_that_is_down_is_the_headline(world, looking):
-    """What is down, since when, why, and what to do stand on the page."""
-    await world.start()
+async def outage(world, **settings):
+    """A critical check that is down, of which the channel was told."""
+    await world.start(world.settings(STEPS, **settings))
+    await asyncio.sleep(30)
     world.status = 503
-    await asyncio.sleep(60)
+    await asyncio.sleep(90)
+
+
+async def test_what_is_down_is_the_headline(world, looking):
+    """What is down, since when and why are said in big words, in the title and by the icon."""
+    await outage(world)
 
     page = await looking.get("/")
+
     assert page.status == 200
-    assert "Critical: gateway is down" in page.text
+    headline = said(page.text, "headline")
+    assert "Critical: gateway is down since 12:00:3" in headline
+    assert "failures in a row: assertion: got 503, expected 2xx" in headline
+    assert "1 alert fires." in headline
+    assert 'class="critical" aria-live="polite"' in page.text
+    assert "<title>Critical: gateway is down" in page.text
+    assert "static/critical.svg?v=" in page.text
+
+
+async def test_what_fires_says_what_to_do_and_who_knows(world, looking):
+    """Next step, runbook, summary, evidence, who was told and what comes next stand with the alert."""
+    await outage(world)
+
+    page = await looking.get("/")
+
+    firing = said(page.text, "firing")
+    for sentence in (
+        "TargetDown critical check gateway target http://gateway/health firing since 12:0",
+        "Next step Look at kubectl logs first Runbook",
+        "gateway is down",
+        "assertion: got 503, expected 2xx",
+        "told hook 12:0",
+        "next for hook reminder 16:0",
+    ):
+        assert sentence in firing
+    assert '<a href="https://runbooks.example/down" rel="noreferrer">' in page.text
+    assert "AlwaysSoon" in said(page.text, "pending")
+    assert "fires, if the condition still holds" in said(page.text, "pending")
+
+
+async def test_what_was_decided_is_not_called_told_before_it_arrived(world, looking):
+    """A message that waits is on its way, the channel that does not take it is named, and nobody was told yet."""
+    world.hook_status = 500
+    await outage(world)
+
+    page = await looking.get("/")
+
+    assert "told nobody yet on its way to hook" in said(page.text, "firing")
+    assert "does not answer" in said(page.text, "channels")
+    assert "Messages do not get through to hook" in said(page.text, "headline")
+
+
+async def test_what_ended_is_remembered_for_a_day(world, looking):
+    """After the recovery the alert stands with those that ended: how, when, how long it fired, who was told."""
+    await outage(world)
+    world.status = 200
+    await asyncio.sleep(1800)
+
+    page = await looking.get("/")
+
+    assert "Healthy: the only check is up" in said(page.text, "headline")
+    ended = said(page.text, "ended")
+    assert "TargetDown check gateway" in ended
+    assert "recovered 12:0" in ended
+    assert ended.endswith("hook")
+    assert "88 s" in ended
+
+
+async def test_what_people_said_of_alerts(world, looking):
+    """A silence and an acknowledgement stand with the alert that they are about, and on their own."""
+    await outage(world)
+    (alert,) = [one for one in world.app.book.alerts() if one.firing]
+    await world.app.quieter.acknowledge(alert.fingerprint, "ann <a>", "on it")
+    now = world.app.clock.time()
+    down = (Matcher("alertname", MatchOp.EQ, "TargetDown"),)
+    await world.app.quieter.silence(down, now, now + 3600, "ben", "moving house")
+
+    page = await looking.get("/")
+
+    assert "acknowledged by ann <a> 12:0" in said(page.text, "firing")
+    assert "silenced by ben until 13:0" in said(page.text, "firing")
+    quiet = said(page.text, "quiet")
+    assert 'alertname="TargetDown" by ben, until 13:0' in quiet
+    assert "covers 1 firing alert" in quiet
+
+
+async def test_nothing_to_watch_is_said_and_not_called_well(world, looking):
+    """Without a check there is no health, and nothing is drawn."""
+    await world.start(world.settings() | {"checks": [], "channels": [], "rules": []})
+
+    page = await looking.get("/")
+
+    assert "Unknown: nothing is watched: the configuration has no checks" in said(page.text, "headline")
+    assert "The configuration has no checks" in said(page.text, "checks")
+    assert "nobody is told" in said(page.text, "channels")
+
+
+async def test_it_says_who_it_is(world, looking):
+    """Pod, labels, version, what runs and what is left out are on the page."""
+    await outage(world, pod="gw-7", external_labels={"cluster": "eu-1"})
+
+    page = await looking.get("/")
+
+    assert "pod gw-7 cluster eu-1" in words(page.text)
+    itself = said(page.text, "itself")
+    assert "pod gw-7" in itself
+    assert "✓ as the files say" in itself
+    assert "life-0.db" in itself
+    assert "samples refused" not in page.text  # nothing was
+
+
+async def test_every_page_is_bound_to_load_nothing_of_others(world, looking):
+    """A strict policy, no referrer and no cache; not one style or script of its own stands in the document."""
+    await outage(world)
+    (alert,) = [one for one in world.app.book.alerts() if one.firing]
+
+    for path in ("/", "/configuration", "/checks/gateway", f"/alerts/{alert.fingerprint}", "/checks/nothing"):
+        page = await looking.get(path)
+        assert page.headers["Content-Security-Policy"] == POLICY
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["Cache-Control"] == "no-store"
+        assert "<style" not in page.text
+        assert " style=" not in page.text
+        assert "<script>" not in page.text
+        assert page.text.count("<script ") == (1 if page.status == 200 else 0)
+        assert "://" not in page.text.partition("</head>")[0]
+
+
+HOSTILE = "<script>alert(1)</script>'\"\u202e<!--part x-->{{ 7 }}" + "x" * 10_000
+
+
+async def test_hostile_words_are_shown_and_do_nothing(world, looking):
+    """Labels and annotations of others stay words: no element, no attribute, no link that runs, no template."""
+    rules = {
+        "groups": [
+            {
+                "name": "g",
+                "rules": [
+                    {
+                        "alert": "Bad",
+                        "expr": "vector(1)",
+                        "labels": {"who": HOSTILE[:200]},
+                        "severity": 'critical" onclick="x',
+                        "annotations": {
+                            "summary": HOSTILE,
+                            "next_step": f"`{HOSTILE[:80]}`",
+                            "runbook_url": "javascript:alert(1)",
+                        },
+                    }
+                ],
+            }
+        ]
+    }
+    text = json.dumps(rules).replace("{{ 7 }}", "{{ `{{ 7 }}` }}")
+    await world.start(world.settings(text, external_labels={"cluster": "<i>eu"}))
+    await asyncio.sleep(90)
+    (alert,) = [one for one in world.app.book.alerts() if one.firing]
+
+    for path in ("/", f"/alerts/{alert.fingerprint}"):
+        page = await looking.get(path)
+        assert page.status == 200
+        assert "<script>alert" not in page.text
+        assert "<i>" not in page.text
+        assert "&lt;script&gt;alert(1)" in page.text
+        assert 'href="javascript' not in page.text
+        assert 'onclick="x"' not in page.text
+
+
+async def test_many_checks_are_shown_in_short_behind_the_first(world, looking, monkeypatch):
+    """What is down comes first and is drawn; the many that are up have one line each, and all are there."""
+    monkeypatch.setattr(rows, "DRAWN", 3)
+    checks = [{"type": "http", "name": f"up-{n}", "url": "http://gateway/", "every": "1h"} for n in range(5)]
+    checks.append({"type": "http", "name": "zz-down", "url": "http://nobody/", "confirm": "1s"})
+    await world.start(world.settings(checks=checks))
+    await asyncio.sleep(30)
+
+    page = await looking.get("/")
+
+    shown = section(page.text, "checks")
+    assert "1 down, 5 up" in words(shown)
+    assert "Degraded: zz-down is down" in said(page.text, "headline")
+    assert re.findall('data-name="(.*?)"', shown) == [
+        "zz-down",
+        *(f"up-{n}" for n in range(5)),
+    ]
+    assert shown.count("<details") == 3

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sidecar.alerts.record import Key
 from sidecar.alerts.timeline import Entry
 from sidecar.api import wording
 from sidecar.api.health import Health
-from sidecar.db import history, names, undelivered
+from sidecar.db import history, names
 from sidecar.db.names import Named
 from sidecar.model.alerts import Alert
 from sidecar.model.labels import EMPTY, Labels
@@ -42,12 +41,12 @@ async def look(daemon: Daemon, fingerprint: str, /) -> Callable[[], Page]:
     if not _FINGERPRINT.fullmatch(fingerprint):
         raise MissingError(f"got {fingerprint[:80]!r}, expected an alert's fingerprint: 16 hex digits")
     now, alert = daemon.now(), daemon.book.alert(fingerprint)
-    entries, named, waiting = await daemon.database.run(_story, fingerprint)
+    entries, named = await daemon.database.run(_story, fingerprint)
     if alert is None and not entries:
         raise MissingError(f"nothing is known of an alert with the fingerprint {fingerprint}; it may be forgotten")
     seen = _Seen(
         fingerprint=fingerprint,
-        one=alerts.shown(alert, daemon, daemon, now, waiting) if alert else None,
+        one=(await alerts.shown([alert], daemon, now))[0] if alert else None,
         labels=alert.labels if alert else named.labels if named else EMPTY,
         entries=entries,
         health=daemon.health(),
@@ -56,9 +55,8 @@ async def look(daemon: Daemon, fingerprint: str, /) -> Callable[[], Page]:
     return partial(_page, seen, Frame(now, "../"))
 
 
-def _story(connection: sqlite3.Connection, fingerprint: str) -> tuple[Sequence[Entry], Named | None, frozenset[Key]]:
-    entries = history.of_alert(connection, fingerprint, _LINES)
-    return entries, names.of(connection, fingerprint), undelivered.pairs(connection)
+def _story(connection: sqlite3.Connection, fingerprint: str) -> tuple[Sequence[Entry], Named | None]:
+    return history.of_alert(connection, fingerprint, _LINES), names.of(connection, fingerprint)
 
 
 def _page(seen: _Seen, frame: Frame) -> Page:

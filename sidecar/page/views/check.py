@@ -17,7 +17,6 @@ from sidecar.model.uptime import WINDOWS
 from sidecar.page import alerts, headline, rows
 from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Frame, Page, Section
-from sidecar.page.paced import paced
 from sidecar.page.views import MissingError
 from sidecar.templating.safe import number
 
@@ -71,7 +70,7 @@ async def look(daemon: Daemon, name: str, /) -> Callable[[], Page]:
         row=_row(daemon, check, states.get(name, CheckState()), now),
         health=daemon.health(),
         active=daemon.book.alerts(),
-        about=[alerts.shown(alert, daemon, daemon, now) async for alert in paced(about[:_ALERTS])],
+        about=await alerts.shown(about[:_ALERTS], daemon, now),
         more_alerts=max(0, len(about) - _ALERTS),
         series=[found for found in api.current(daemon.series(name), now) if not found[0].name.endswith("_bucket")],
         below=list(_near(check.depends_on, states)),

@@ -8,7 +8,6 @@ from typing import Final
 
 from sidecar.api.health import Configuration, Health
 from sidecar.api.summary import Count
-from sidecar.db import undelivered
 from sidecar.model import families
 from sidecar.model.alerts import Alert, AlertState
 from sidecar.page import alerts, headline, numbers, rows, telling
@@ -44,9 +43,8 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
     """The status as it is now."""
     now = daemon.now()
     checks = await rows.gather(daemon, now)
-    waiting = await daemon.database.run(undelivered.pairs)
-    firing = await alerts.gather(daemon, AlertState.FIRING, waiting, now)
-    pending = await alerts.gather(daemon, AlertState.PENDING, waiting, now)
+    firing = await alerts.gather(daemon, AlertState.FIRING, now)
+    pending = await alerts.gather(daemon, AlertState.PENDING, now)
     late, found = await lately(daemon, now), numbers.gather(daemon, now)
     seen = _Seen(
         health=daemon.health(),
@@ -121,9 +119,9 @@ def _notes(seen: _Seen) -> Iterator[tuple[str, str]]:
     if seen.configuration.problem:
         what = "the last good configuration runs" if seen.configuration.last_good else "what ran before goes on"
         yield f"The configuration files have a mistake; {what}.", "configuration"
-    if not seen.numbers.itself.get(families.DATABASE_WRITABLE.name, 1.0):
+    if seen.numbers.itself[families.DATABASE_WRITABLE.name] == 0:
         yield "The database cannot be written: what is decided now is not remembered after a restart.", ""
-    if not seen.numbers.itself.get(families.CONNECTIVITY_UP.name, 1.0):
+    if seen.numbers.itself[families.CONNECTIVITY_UP.name] == 0:
         yield "This machine's own network is away: what fails now may be our own fault.", ""
     silent = [one.name for one in seen.channels if one.open]
     if silent:
