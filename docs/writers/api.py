@@ -15,13 +15,15 @@ from writers.markdown import MADE, anchor, code, heading, table
 
 Json = Mapping[str, Any]
 
+_FORM: Final = "application/x-www-form-urlencoded"
 _AREAS: Final = (
     ("Health and metrics", ("/health", "/metrics", "/-/")),
     ("Queries, in Prometheus' shape", ("/api/v1/query", "/api/v1/series", "/api/v1/label", "/api/v1/metadata")),
     ("Checks", ("/api/v1/checks",)),
-    ("Alerts and silences", ("/api/v1/alerts", "/api/v1/silences", "/api/v1/acknowledgements", "/api/v1/timeline")),
+    ("Alerts, silences and rules", ("/api/v1/alerts", "/api/v1/acks", "/api/v1/silences", "/api/v1/rules")),
     ("Events and heartbeats", ("/api/v1/events", "/api/v1/heartbeats")),
-    ("Everything else", ("/",)),
+    ("Messages, history and the daemon", ("/api/v1/",)),
+    ("Status page and badges, for browsers", ("/",)),
 )
 
 
@@ -60,19 +62,32 @@ def page() -> Iterator[str]:
         if paths:
             yield from heading(title)
         for path in paths:
-            for method, operation in found["paths"][path].items():
-                yield from _operation(method.upper(), path, operation)
+            for methods, operation in _joined(found["paths"][path]):
+                yield from _operation(methods, path, operation)
     yield from heading("Types")
     for name, schema in found["components"]["schemas"].items():
         yield from _type(name, schema)
 
 
-def _operation(method: str, path: str, operation: Json) -> Iterator[str]:
-    yield from heading(f"{method} {path}", 3)
+def _joined(operations: Json) -> Iterator[tuple[str, Json]]:
+    """The operations of a path, each with its methods: those that differ by nothing else are one."""
+    same: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for method, operation in operations.items():
+        same.setdefault((operation.get("summary", ""), tuple(sorted(_names(operation)))), []).append(method)
+    for methods in same.values():
+        yield ", ".join(method.upper() for method in methods), operations[methods[0]]
+
+
+def _names(operation: Json) -> list[str]:
+    """The names of all parameters, wherever they stand."""
+    form = operation.get("requestBody", {}).get("content", {}).get(_FORM, {}).get("schema", {})
+    return [one["name"] for one in operation.get("parameters", ())] + list(form.get("properties", ()))
+
+
+def _operation(methods: str, path: str, operation: Json) -> Iterator[str]:
+    yield from heading(f"{methods} {path}", 3)
     yield operation.get("summary", "")
-    form = (
-        operation.get("requestBody", {}).get("content", {}).get("application/x-www-form-urlencoded", {}).get("schema")
-    )
+    form = operation.get("requestBody", {}).get("content", {}).get(_FORM, {}).get("schema")
     asked: list[Json] = operation.get("parameters", [])
     given = [(one["name"], one["in"], one["required"], one.get("description", ""), one["schema"]) for one in asked]
     if form:

@@ -27,11 +27,34 @@ def settings(model: type[BaseModel], base: type[BaseModel] | None = None) -> Ite
 
 
 def _rows(model: type[BaseModel], base: type[BaseModel] | None) -> Iterator[tuple[str, str, str, str]]:
+    schema = model.model_json_schema(by_alias=True)
     for name, field in model.model_fields.items():
         common = base.model_fields.get(name) if base else None
         if name == "type" or (common is not None and _same(common, field)):
             continue  # said once, above
-        yield code(field.alias or name), default(field), example(field), field.description or ""
+        key = field.alias or name
+        bounds = limits(schema.get("properties", {}).get(key, {}), field)
+        yield code(key), default(field), example(field), " ".join(filter(None, (field.description, bounds)))
+
+
+def limits(schema: Mapping[str, Any], field: FieldInfo) -> str:
+    """What a value has to be beyond its kind, in a sentence: one of some words, or within bounds."""
+    found = [one for one in (schema, *schema.get("anyOf", ())) if one.get("type") != "null"]
+    words = [str(word) for one in found for word in (*one.get("enum", ()), *([one["const"]] if "const" in one else ()))]
+    if words:
+        return f"One of {', '.join(map(code, words))}."
+    shown = durations.show if _is_duration(field) else _plain
+    said = []
+    for word, bound in (("at least", "ge"), ("more than", "gt"), ("at most", "le"), ("less than", "lt")):
+        for one in field.metadata:
+            value = getattr(one, bound, None)
+            if isinstance(value, int | float) and not (bound in ("ge", "gt") and value == 0):
+                said.append(f"{word} {shown(float(value))}")
+    return (" and ".join(said) + ".").capitalize() if said else ""
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
 
 
 def _same(one: FieldInfo, other: FieldInfo) -> bool:
