@@ -26,6 +26,8 @@ SHARE: Final = 9.0
 BEAT: Final = 10.0
 """Seconds after which somebody who has heard nothing hears that we are here."""
 _RETRY: Final = b"retry: 2000\n\n"
+_LATER: Final = b"retry: 30000\n\n"
+"""After how many milliseconds a browser asks again, and after how many when we failed."""
 
 
 @dataclass(eq=False, slots=True)
@@ -83,6 +85,10 @@ class Hub:
             except MissingError:
                 yield _event("gone", {})
                 return
+            except Exception:
+                log.exception("page.failed", view=place.view)
+                yield _LATER
+                return
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
             yield self._beat()
@@ -114,7 +120,7 @@ class Hub:
 
     async def _look(self) -> None:
         """Look again and again at what is open."""
-        loop, before = asyncio.get_running_loop(), None
+        loop, before = asyncio.get_running_loop(), object()
         while self._listeners:
             began, pulse = loop.time(), self._pulse()
             if pulse != before:
