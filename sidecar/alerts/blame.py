@@ -7,6 +7,7 @@ Wherever two readings are left, nobody is blamed.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Final
 
 from sidecar.claude.errors import ErrorType, Fault
@@ -157,5 +158,6 @@ def _name(witness: Witness) -> str:
 
 
 def _names(witnesses: Sequence[Witness]) -> str:
-    names = sorted(_name(witness) for witness in witnesses)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    shown = nsmallest(3, witnesses, key=lambda witness: witness.name)
+    more = len(witnesses) - len(shown)
+    return ", ".join(map(_name, shown)) + (f" and {more} more" if more else "")

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from sidecar.model.alerts import Alert, EndReason, RuleKey
-from sidecar.model.notifications import Blame
 
 
 class Mute(StrEnum):
@@ -107,8 +106,6 @@ class Circumstances:
     acked: Callable[[Alert], bool] = lambda _alert: False
     evidence_of: Callable[[Alert], str] = lambda _alert: ""
     """What speaks for an alert, for a person: one line, safe to show to anybody."""
-    blame_of: Callable[[Alert], Blame | None] = lambda _alert: None
-    """Whose fault an alert is, where that is known."""
     advice_of: Callable[[Alert], str] = lambda _alert: ""
     """What to do about an alert, for rules that do not say: one line, or nothing."""
 

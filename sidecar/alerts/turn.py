@@ -139,7 +139,6 @@ def _told(alert: Alert, decision: Decision, around: Circumstances) -> Told:
         decision.flips,
         decision.reason,
         around.evidence_of(alert),
-        blame=around.blame_of(alert),
         advice=around.advice_of(alert),
     )
 

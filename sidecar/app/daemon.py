@@ -42,16 +42,17 @@ from sidecar.rules.compiled import Alerting, Recording
 from sidecar.rules.engine import Engine, Result
 from sidecar.services import probing
 from sidecar.services.connectivity import Connectivity, Reach, reach
+from sidecar.services.culprits import Culprits
 from sidecar.services.delivery import REPORT, Delivery, delivery_of
+from sidecar.services.details import Details
 from sidecar.services.dispatcher import Dispatcher
 from sidecar.services.evaluator import Evaluator
 from sidecar.services.events import Events
-from sidecar.services.evidence import advice, blame, evidence
+from sidecar.services.evidence import advice, evidence
 from sidecar.services.heartbeats import Heartbeats
 from sidecar.services.prober import TURN, Prober
 from sidecar.services.quieting import Quieter
 from sidecar.services.start import Start
-from sidecar.services.trends import Trends
 from sidecar.services.uptime import Uptimes
 from sidecar.services.web import Web
 from sidecar.store import Store
@@ -139,9 +140,10 @@ class App:
             turned=self.turns.expect("delivery", REPORT),
         )
         self.quieter = Quieter(Quieting(saved.silences, saved.acks), self.book, database, clock, self._wake)
-        trends = Trends(self.engine, self.store)
+        details = Details(self.engine, self.store, self.blame_of)
+        self._culprits = Culprits()
         self.dispatcher = Dispatcher(
-            database, self.book, self._circumstances(), self.start, self.delivery.wake, trends=trends
+            database, self.book, self._circumstances(), self.start, self.delivery.wake, details=details
         )
         if set_back:
             self.dispatcher.step(set_back)
@@ -191,9 +193,7 @@ class App:
         }
         channels = {channel.name: channel for channel in self.config.channels}
         mutes = partial(self._mutes, {rule.key: rule for rule in self.config.rules.alerting})
-        return Circumstances(
-            channels, policies, mutes, self.quieter.state.acked, self.evidence_of, self.blame_of, self.advice_of
-        )
+        return Circumstances(channels, policies, mutes, self.quieter.state.acked, self.evidence_of, self.advice_of)
 
     def _mutes(self, rules: Mapping[RuleKey, Alerting], alert: Alert, channel: str, now: float) -> Mutes:
         rule = rules.get(alert.rule)
@@ -209,7 +209,7 @@ class App:
 
     def blame_of(self, alert: Alert) -> Blame | None:
         """Whose fault it is that the check is down of which *alert* tells, where the checks know it together."""
-        return blame(alert, self.config.checks, self.prober.states())
+        return self._culprits.of(alert, self.config.checks, self.prober.states())
 
     def advice_of(self, alert: Alert) -> str:
         """What to do about the failed probe that speaks for *alert*, as the probe itself knows it."""

@@ -18,8 +18,8 @@ from sidecar.model.alerts import RuleKey
 from sidecar.model.notifications import NotifyKind
 from sidecar.rules.engine import Result
 from sidecar.rules.lifecycle import SETTLING
+from sidecar.services.details import Details
 from sidecar.services.start import Start
-from sidecar.services.trends import Trends
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ _EVENTS = {
 class Dispatcher:
     """The book's only writer between reading and `apply`: it holds `Database.lock` over both.
 
-    *wake* is called when something was put for the channels. *trends* show how values got where they are.
+    *wake* is called when something was put for the channels. *details* adds what nobody decides by.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Dispatcher:
         start: Start,
         wake: Callable[[], None],
         *,
-        trends: Trends | None = None,
+        details: Details | None = None,
     ) -> None:
         self._database = database
         self._book = book
         self._around = around
         self._start = start
         self._wake = wake
-        self._trends = trends
+        self._details = details
         self._first = True
         self._gone: set[RuleKey] = set()
         self._stepped = 0.0
@@ -109,8 +109,8 @@ class Dispatcher:
 
     async def _make_so(self, unsaved: Unsaved, found: Turn, stepped: float) -> Turn:
         """Write what was decided, and only then believe it; what was written."""
-        if self._trends is not None and found.notifications:
-            found = await self._trends.added(found)
+        if self._details is not None and found.notifications:
+            found = await self._details.added(found)
         dropped: Collection[Key] = ()
         if found or stepped or unsaved.alerts or unsaved.gone:
             dropped = await self._database.run(state.commit, unsaved, found, stepped)

@@ -4,15 +4,11 @@ import codecs
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
-from sidecar.alerts.blame import Witness
-from sidecar.alerts.blame import blame as judge
 from sidecar.checks import Check
 from sidecar.model.alerts import Alert
 from sidecar.model.checks import CheckState, CheckStatus, Evidence, ProbeResult, Verdict, max_age
 from sidecar.model.families import PROBE_PHASE
-from sidecar.model.notifications import Blame
 from sidecar.model.samples import Update
 from sidecar.model.schedules import previous_run, zone
 from sidecar.secrets import MASK, redact
@@ -21,7 +17,6 @@ from sidecar.templating import safe
 KEPT: Final = 2048
 """Bytes of an answer's body that are kept."""
 
-_API_HOST: Final = "api.anthropic.com"
 _LONGEST: Final = 300
 _LONGEST_ID: Final = 80
 _LONGEST_MESSAGE: Final = 1000
@@ -59,15 +54,6 @@ def evidence(alert: Alert, check: Check, state: CheckState) -> str:
     return _words(failure) if speaks else ""
 
 
-def blame(alert: Alert, checks: Iterable[Check], states: Mapping[str, CheckState]) -> Blame | None:
-    """Whose fault it is that the check is down of which *alert* tells, by what all *checks* find together."""
-    if not alert.firing:
-        return None  # what its check finds since then is of another story
-    witnesses = {check.name: _witness(check, states[check.name]) for check in checks if check.name in states}
-    own = witnesses.pop(alert.labels.text("check"), None)
-    return judge(own, witnesses.values()) if own is not None else None
-
-
 def advice(alert: Alert, checks: Iterable[Check], states: Mapping[str, CheckState]) -> str:
     """What to do about the failure that speaks for *alert*, as the probe itself knows it; in one line, or nothing."""
     name = alert.labels.text("check")
@@ -76,11 +62,6 @@ def advice(alert: Alert, checks: Iterable[Check], states: Mapping[str, CheckStat
         return ""
     failure = states[name].last_failure
     return safe.line(redact(str(failure.notes.get("next_step", ""))), _LONGEST) if failure else ""
-
-
-def _witness(check: Check, state: CheckState) -> Witness:
-    host = urlsplit(check.target if "://" in check.target else f"//{check.target}").hostname or check.target
-    return Witness(check.name, check.type, state, host, getattr(check, "model", ""), host == _API_HOST, check.is_local)
 
 
 def answered(headers: Mapping[str, str], body: bytes, updates: Iterable[Update]) -> Evidence:

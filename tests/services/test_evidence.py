@@ -8,16 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.checks.claude.messages import ClaudeMessagesCheck
 from sidecar.checks.http import HttpCheck
-from sidecar.checks.redis import RedisCheck
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
 from sidecar.model.families import PROBE_PHASE, PROBE_STATUS
 from sidecar.model.labels import Labels
 from sidecar.model.samples import Update
 from sidecar.secrets import Secret
-from sidecar.services.evidence import advice, answered, blame, evidence, facts, message
+from sidecar.services.evidence import advice, answered, evidence, facts, message
 
 CHECK = HttpCheck(type="http", name="gateway", url="http://gateway/", every=30.0, timeout=10.0)
 FIRING = Alert(RuleKey("group", "Down"), Labels(alertname="Down", check="gateway"), AlertState.FIRING, 1000.0, 1.0)
@@ -188,45 +186,6 @@ def test_words_and_notes_have_no_secrets():
 
     assert message(f"no\n{secret.reveal()}") == "no ⏎ ***"
     assert facts({"status": 500.0, "said": f"{secret.reveal()}\x1b"}) == {"status": 500.0, "said": "***‹U+001B›"}
-
-
-THROUGH = ClaudeMessagesCheck(name="gateway", base_url="http://llm:4000", api_key=Secret("sk-ant-none-012345"))
-DIRECT = ClaudeMessagesCheck(name="direct", api_key=Secret("sk-ant-none-012345"))
-LOCAL = RedisCheck(name="cache", url="redis://127.0.0.1:6379")
-REFUSED = CheckState(CheckStatus.DOWN, since=995.0, failures=2, last=FAILED, last_failure=FAILED)
-WELL = CheckState(CheckStatus.UP, since=1.0, successes=9, last=WORKED)
-
-
-@pytest.mark.parametrize(
-    ("alert", "states", "expected"),
-    [
-        pytest.param(
-            FIRING,
-            {"gateway": REFUSED, "direct": WELL, "cache": WELL},
-            "connect; direct reached the API itself at 00:16 UTC",
-            id="the check of the API itself is the witness",
-        ),
-        pytest.param(FIRING, {"gateway": REFUSED, "cache": WELL}, None, id="a witness whose check has just been added"),
-        pytest.param(ENDED, {"gateway": REFUSED, "direct": WELL, "cache": WELL}, None, id="over"),
-        pytest.param(
-            replace(FIRING, labels=Labels(alertname="Down", check="gone")),
-            {"gateway": REFUSED, "direct": WELL, "cache": WELL},
-            None,
-            id="a check that is gone",
-        ),
-        pytest.param(
-            replace(FIRING, labels=Labels(alertname="Down")),
-            {"gateway": REFUSED, "direct": WELL, "cache": WELL},
-            None,
-            id="an alert about no check",
-        ),
-    ],
-)
-def test_the_checks_are_the_witnesses(alert, states, expected):
-    """Whose fault a check's outage is follows from all checks: what each asks, and what it found."""
-    found = blame(alert, (THROUGH, DIRECT, LOCAL), states)
-
-    assert (found and found.ground) == expected
 
 
 @pytest.mark.parametrize(
