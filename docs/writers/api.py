@@ -61,8 +61,11 @@ def page() -> Iterator[str]:
         left = [path for path in left if path not in paths]
         if paths:
             yield from heading(title)
+        bare = [path for path in paths if "summary" not in found["paths"][path].get("get", {"summary": ""})]
+        if bare:
+            yield f"Pages: {', '.join(map(code, bare))}."
         for path in paths:
-            for methods, operation in _joined(found["paths"][path]):
+            for methods, operation in _joined(found["paths"][path]) if path not in bare else ():
                 yield from _operation(methods, path, operation)
     yield from heading("Types")
     for name, schema in found["components"]["schemas"].items():
