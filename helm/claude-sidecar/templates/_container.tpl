@@ -102,12 +102,13 @@ trap 'kill -HUP "$child" 2>/dev/null' HUP
 # A gateway that starts refuses probes. Only of a pod that is new: one whose daemon ended has a database.
 [ -e /var/lib/sidecar/sidecar.db ] || for second in 3 3 4 10 20; do
   sleep "$second"
-  {{ include "claude-sidecar.quiet" (dict "root" . "for" .Values.sidecar.quietAtTheStart "comment" "the pod starts") }} >/dev/null && break
+  {{ include "claude-sidecar.quiet" (dict "root" . "for" .Values.sidecar.quietAtTheStart "comment" "the pod starts") }} >/dev/null 2>&1 && break
 done &
 {{- end }}
 while :; do
   sidecar "$@" &
   child=$!
+  [ -z "$ending" ] || kill -TERM "$child"
   # A signal to us ends `wait` early.
   while wait "$child"; code=$?; kill -0 "$child" 2>/dev/null; do :; done
   [ -z "$ending" ] || exit "$code"
