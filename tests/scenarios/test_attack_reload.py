@@ -172,7 +172,7 @@ async def test_many_reloads_leave_nothing_behind(world: HardWorld) -> None:
         }
 
     app = await world.start(one)
-    await asyncio.sleep(60)
+    await asyncio.sleep(65)
     counts = []
     before = series(world)
     before_tasks = tasks()
