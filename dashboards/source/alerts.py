@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models import dashboard, units
 from dashboards.source import variables
 from dashboards.source.boards import Row, board
 from dashboards.source.limits import above, any_
-from dashboards.source.panels import Query, State, graph, listing, number, timeline
+from dashboards.source.panels import Query, State, graph, linked, listing, number, timeline
 from dashboards.source.queries import else_zero, events, increase, of, quantile, rate
 from sidecar.model import families
 
@@ -101,13 +101,17 @@ def _alerts() -> Row:
                 width=16,
                 height=10,
             ),
-            listing(
-                "Active now",
-                "How many alerts there are of each name, at the pod that has most of them.",
-                [f"max by (alertname, severity, state) ({active})"],
-                {"alertname": "Alert", "severity": "Severity", "state": "State", "Value": "Alerts"},
-                width=8,
-                height=10,
+            linked(
+                listing(
+                    "Active now",
+                    "How many alerts there are of each name, at the pod that has most of them.",
+                    [f"max by (alertname, severity, state) ({active})"],
+                    {"alertname": "Alert", "severity": "Severity", "state": "State", "Value": "Alerts"},
+                    width=8,
+                    height=10,
+                ),
+                "Alerts at the sidecar",
+                "/",
             ),
         ],
     )

@@ -289,49 +289,54 @@ def _dependencies() -> Row:
 
 
 def _machine() -> Row:
-    def left(free: str, total: str) -> str:
-        return f"1 - {free} / {total}"
-
-    def gauge(family: Family) -> str:
-        return of(family, _CHECK)
-
+    used = f"1 - {_own(families.SYSTEM_MEMORY_AVAILABLE)} / {_own(families.SYSTEM_MEMORY_TOTAL)}"
+    full = f"1 - {_own(families.SYSTEM_DISK_FREE)} / {_own(families.SYSTEM_DISK_TOTAL)}"
+    pids = f"{_own(families.SYSTEM_PIDS)} / ({_own(families.SYSTEM_PIDS_MAX)} > 0)"
+    waits = _own(families.SYSTEM_PRESSURE, 'kind="some"')
     return Row(
         "Machines and containers (checks of type system)",
         [
-            graph(
+            _ratio(
                 "Processor",
                 "Share of the processor, or of the container's limit, that is in use.",
-                Query(f"max by ($by, of) ({gauge(families.SYSTEM_CPU_USAGE)})", "{{$by}} {{of}}"),
-                unit=units.PercentUnit,
-                share=True,
-                width=8,
+                Query(f"max by ($by, of) ({_own(families.SYSTEM_CPU_USAGE)})", "{{$by}} {{of}}"),
             ),
-            graph(
+            _ratio(
+                "Throttled",
+                "Share of the scheduler's periods in which the container had to wait: raise its limit of CPU.",
+                Query(f"max by ($by) ({_own(families.SYSTEM_CPU_THROTTLED)})", "{{$by}}"),
+            ),
+            _ratio(
+                "Waiting",
+                "Share of the time in which some process waited for the processor, memory or disk.",
+                Query(f"max by ($by, of, resource) ({waits})", "{{$by}} {{of}}: {{resource}}"),
+            ),
+            _ratio(
                 "Memory",
                 "Share of the memory, or of the container's limit, that cannot be had without swapping.",
-                Query(
-                    "max by ($by, of) "
-                    f"({left(gauge(families.SYSTEM_MEMORY_AVAILABLE), gauge(families.SYSTEM_MEMORY_TOTAL))})",
-                    "{{$by}} {{of}}",
-                ),
-                unit=units.PercentUnit,
-                share=True,
-                width=8,
+                Query(f"max by ($by, of) ({used})", "{{$by}} {{of}}"),
             ),
-            graph(
+            _ratio(
                 "Disks",
                 "Share of each path's file system that is used.",
-                Query(
-                    f"max by ($by, path) ({left(gauge(families.SYSTEM_DISK_FREE), gauge(families.SYSTEM_DISK_TOTAL))})",
-                    "{{$by}} {{path}}",
-                ),
-                unit=units.PercentUnit,
-                share=True,
-                width=8,
+                Query(f"max by ($by, path) ({full})", "{{$by}} {{path}}"),
+            ),
+            _ratio(
+                "Processes",
+                "Share of the processes and threads that the container may have. At its end nothing can be started.",
+                Query(f"max by ($by) ({pids})", "{{$by}}"),
             ),
         ],
         closed=True,
     )
+
+
+def _own(family: Family, *matchers: str) -> str:
+    return of(family, _CHECK, *matchers)
+
+
+def _ratio(title: str, text: str, query: Query) -> dashboard.Panel:
+    return graph(title, text, query, unit=units.PercentUnit, share=True, width=8)
 
 
 def _jobs() -> Row:

@@ -110,7 +110,8 @@ def graph(
         .color_scheme(_by_name())
         .build()
     )
-    panel.interval = COUNTED if bars else None
+    if bars:
+        panel.interval, panel.field_config.defaults.no_value = COUNTED, "none in this time"
     panel.field_config.defaults.max_val = 1 if share else None
     return _finish(panel, title, text, queries, unit=unit, limits=limits, alerts=alerts, width=width, height=HEIGHT)
 

@@ -12,7 +12,7 @@ BOARDS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))
 }
 RATE_INTERVAL = "4m0s"  # four scrapes
-RANGE = "1440s"
+RANGE = "1200s"
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 

@@ -1,4 +1,4 @@
-"""Twenty-four minutes in which everything goes wrong that a dashboard shows, as Prometheus would have scraped them."""
+"""Twenty minutes in which everything goes wrong that a dashboard shows, as Prometheus would have scraped them."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ from tests.dashboards import gateways
 from tests.scenarios.world import World
 from tests.telemetry.otlp.collector import Collector
 
-MINUTES = 24
+MINUTES = 20
 SCRAPE = 60.0
 PODS = ("gateway-7d9f-abcde", "gateway-7d9f-fghij")
 SCRAPED = {"job": "llm/sidecar", "namespace": "llm", "container": "sidecar"}
@@ -191,7 +191,7 @@ async def _trouble(
     await asyncio.sleep(150)  # 15
     simulator.faults = ()
     loop.step_wall(40)
-    await asyncio.sleep(240)  # 19
+    await asyncio.sleep(120)  # 17
     loop.step_wall(-40)
     await asyncio.sleep(60 * MINUTES - loop.time())
 
@@ -232,9 +232,10 @@ def _events(turn: int) -> Iterator[dict[str, Any]]:
 
 
 async def _elsewhere(app: application.App) -> None:
-    """What needs more than the wire: checks whose peers speak other protocols, and a listener."""
+    """What needs more than the wire: checks whose peers speak other protocols, limits of a container, a listener."""
     redis = Labels(check="cache", type="redis", target="redis://cache:6379", critical="false")
     tls = Labels(check="certificate", type="tls", target="gateway:443", critical="false")
+    container = Labels(check="machine", type="system", target="localhost", critical="false")
     listener = Web((), listen="127.0.0.1:0")
     while True:
         now = app.clock.time()
@@ -248,6 +249,10 @@ async def _elsewhere(app: application.App) -> None:
                     Update(families.REDIS_MASTER_LINK_UP, float(now % 600 < 300), redis),
                     Update(families.PROBE_VALUE, 20_000.0, redis.with_(name="queue")),
                     Update(families.PROBE_CERT_EXPIRY, now + 5 * 86400, tls),
+                    Update(families.SYSTEM_CPU_THROTTLED, 0.1, container),
+                    Update(families.SYSTEM_PRESSURE, 0.1, container.with_(of="container", resource="cpu", kind="some")),
+                    Update(families.SYSTEM_PIDS, 90.0, container),
+                    Update(families.SYSTEM_PIDS_MAX, 100.0, container),
                     *(Update(families.CHECK_UP, 1.0, labels) for labels in (redis, tls)),
                     *listener.updates(),
                 ),

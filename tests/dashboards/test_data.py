@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from dashboards.source import queries
+from sidecar.model.families import PROBE_FAILURES
 from tests.dashboards import grafana, story
 from tests.dashboards.prometheus import Prometheus, remembering
 
@@ -26,7 +28,7 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
 
 @pytest.mark.realtime
 def test_whatever_is_asked_is_answered(prometheus: Prometheus):
-    """Each query of each panel yields data, for everything and for what a reader ticks, and its legend is filled in."""
+    """Each query yields data, for everything and for what a reader ticks; legends are filled in, and counts add up."""
     wrong: list[str] = []
     for name, board in grafana.BOARDS.items():
         everything = grafana.everything(board)
@@ -45,6 +47,17 @@ def test_whatever_is_asked_is_answered(prometheus: Prometheus):
                 wrong += _wrong(prometheus, asked, ticked | {"by": "instance", "pod": ".*"})
                 wrong += _wrong(prometheus, asked, ticked)
     assert not wrong, "\n".join(wrong)
+    _adds_up(prometheus)
+
+
+def _adds_up(prometheus: Prometheus) -> None:
+    """The bars of a counter that was born with its first failure are all the failures that there were."""
+    values = grafana.everything(grafana.BOARDS["overview"])
+    gateway = 'check="gateway"'
+    (bars,) = prometheus.range(grafana.filled(f"sum({queries.events(PROBE_FAILURES, gateway)})", values), step=120)
+    (total,) = prometheus.range(grafana.filled(f"sum({queries.of(PROBE_FAILURES, gateway)})", values))
+
+    assert sum(float(bar) for _, bar in bars["values"]) == pytest.approx(max(float(n) for _, n in total["values"]))
 
 
 def _wrong(prometheus: Prometheus, asked: grafana.Asked, values: Mapping[str, str]) -> Iterator[str]:
