@@ -2,13 +2,13 @@
 
 import getpass
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
 from sidecar.cli import completing, screen
 from sidecar.cli.client import Client, connected
-from sidecar.cli.explain import read
+from sidecar.cli.explain import Known, read
 from sidecar.cli.groups import notes
 
 
@@ -51,12 +51,23 @@ def ack(client: Client, alert: Sequence[str], by: str, comment: str, *, undo: bo
         click.echo(
             json.dumps([{"fingerprint": one["fingerprint"], "labels": one["labels"]} for one in chosen], indent=2)
         )
-    for one in () if as_json else chosen:
-        name = screen.plain(one["labels"].get("alertname", ""))
-        click.echo(
-            f"{name} {one['fingerprint']}: " + ("not acknowledged any more" if undo else f"acknowledged by {by}")
-        )
+    else:
+        for line in _said(chosen, by, undo=undo):
+            click.echo(line)
     if not chosen:
         names = ", ".join(sorted({screen.plain(one["labels"].get("alertname", "")) for one in firing}))
-        click.echo(f"no alert that fires is meant by {wanted}; firing: {names or 'nothing'}", err=True)
+        if not as_json:
+            click.echo(f"no alert that fires is meant by {wanted}; firing: {names or 'nothing'}", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _said(chosen: Sequence[Known], by: str, *, undo: bool) -> Iterator[str]:
+    """Which alerts it was, what follows, and how to take it back."""
+    for one in chosen:
+        name, about = screen.plain(one["labels"].get("alertname", "")), screen.plain(screen.about(one["labels"]), 80)
+        done = "not acknowledged any more" if undo else f"acknowledged by {by}"
+        yield f"{name}  {about}  [{one['fingerprint'][:8]}]: {done}"
+    if chosen and undo:
+        yield "Reminders go on as the rule says."
+    elif chosen:
+        yield f"No reminders until the end, which is told. Back: sidecar ack {chosen[0]['fingerprint'][:8]} --undo"

@@ -236,25 +236,28 @@ def _explained(story: Known, found: Known) -> Iterator[str]:
     now, alert = found["at"], story["alert"]
     labels = {name: text for name, text in story["labels"].items() if name != "alertname"}
     shown = series({"__name__": story["labels"].get("alertname", "unnamed alert"), **labels})
-    yield f"{shown}  [{story['fingerprint']}]"
+    yield from screen.wrapped(f"{shown}  [{story['fingerprint']}]", indent=0, hanging=2)
     if found["past"]:
         yield f"  {screen.clock_at(now, time.time())}: {_then(story['timeline'])}"
     elif alert:
         state = screen.colour(alert["text"], "red" if alert["state"] == "firing" else "yellow")
-        value = f", value {screen.brief(alert['value'])}" + (f" {alert['condition']}" if alert["condition"] else "")
+        fires = f" (fires if {alert['condition']})" if alert["condition"] else ""
+        value = f", value {screen.brief(alert['value'])}{fires}"
         samples = f", of {alert['samples']:.0f} samples" if alert["samples"] is not None else ""
         yield f"  now: {state}{value if alert['state'] != 'ended' else ''}{samples}"
         verdict = alert["verdict"].replace("_", " ")
         for word, text in (("evidence", alert["evidence"]), ("verdict", verdict), ("next step", alert["next_step"])):
             if text and alert["state"] != "ended":
-                yield f"  {word}: {screen.plain(text)}"
+                yield from screen.wrapped(f"{word}: {text}", indent=2, hanging=2)
     else:
         yield "  now: over"
     yield from screen.table(
-        ((screen.clock(line["at"], time.time()), screen.plain(_happened(line))) for line in story["timeline"]), indent=4
+        ((screen.clock(line["at"], time.time()), screen.plain(_happened(line))) for line in story["timeline"]),
+        indent=4,
+        whole=True,
     )
     for step in story["next"]:
-        yield f"  {screen.step(step, time.time())}"
+        yield from screen.wrapped(screen.step(step, time.time()), indent=2, hanging=2)
 
 
 def _happened(line: Known) -> str:
@@ -271,15 +274,17 @@ def _then(timeline: Sequence[Known]) -> str:
 def _judged(rule: Known, found: Known) -> Iterator[str]:
     """What the rule looks at, and how far it is from its threshold."""
     held = f", for {show(rule['duration'])}" if rule["duration"] else ""
-    yield f"  rule: {screen.plain(rule['query'], 300)}{held}   ({screen.plain(rule['file'])}:{rule['line']})"
+    query = screen.plain(" ".join(rule["query"].split()), 400)
+    yield from screen.wrapped(f"rule: {query}{held}   ({rule['file']}:{rule['line']})", indent=2, hanging=2)
     if rule["lastError"]:
-        yield screen.colour(f"  its evaluation fails: {screen.plain(rule['lastError'])}", "red")
+        failing = screen.wrapped(f"its evaluation fails: {rule['lastError']}", indent=2, hanging=2)
+        yield from (screen.colour(line, "red") for line in failing)
     when = "then" if found["past"] else "now"
     for values in rule["values"]:
         threshold = f", fires if {rule['condition']}" if rule["condition"] else ""
-        yield f"  {when}: {screen.plain(values['expr'], 200)}{threshold}"
+        yield from screen.wrapped(f"{when}: {screen.plain(values['expr'], 300)}{threshold}", indent=2, hanging=2)
         if values["error"]:
-            yield f"    {screen.plain(values['error'])}"
+            yield from screen.wrapped(values["error"], hanging=2)
         elif not values["result"] and time.time() - found["at"] > _REMEMBERED:
             yield "    not known any more: samples are remembered for about an hour"
         elif not values["result"]:
@@ -296,6 +301,6 @@ def _elements(values: Known) -> Iterator[str]:
         (screen.brief(each["value"][1]), f"{_EXCEPTED if each.get('excepted') else ''}{series(each['metric'])}")
         for each in values["result"]
     ]
-    yield from screen.table(rows[:_ELEMENTS], indent=4)
+    yield from screen.table(rows[:_ELEMENTS], indent=4, whole=True)
     if len(rows) > _ELEMENTS:
         yield f"    and {len(rows) - _ELEMENTS} more"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from sidecar.cli import screen
+from sidecar.cli import screen, terminal
 from sidecar.cli.client import Client, Refused, connected
 from sidecar.cli.failing import WrongError
 from sidecar.cli.groups import notes
@@ -16,6 +16,8 @@ from sidecar.cli.times import Span, Time
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 _STEPS: Final = 60  # of a range that names no step: what fits beside a name
+_FEWEST: Final = 20
+_NUMBERS: Final = 42  # columns of the last value and the bounds
 
 Data = Mapping[str, Any]
 
@@ -63,7 +65,7 @@ def ask(client: Client, expr: str, at: float | None, range_: float | None, step:
     if range_ is None:
         return client.answer("/api/v1/query", {"query": expr} | ({} if at is None else {"time": str(at)}))
     end = time.time() if at is None else at
-    stride = step or max(1.0, math.ceil(range_ / _STEPS))
+    stride = step or max(1.0, math.ceil(range_ / _steps()))
     bounds = {"start": str(end - range_), "end": str(end), "step": str(stride)}
     return client.answer("/api/v1/query_range", {"query": expr} | bounds)
 
@@ -74,9 +76,9 @@ def lines(data: Data) -> Iterator[str]:
     match data["resultType"]:
         case "vector":
             rows: list[Sequence[str]] = [(screen.brief(each["value"][1]), series(each["metric"])) for each in result]
-            yield from screen.table(rows, indent=0)
+            yield from screen.table(rows, indent=0, whole=True)
         case "matrix":
-            yield from screen.table([_walked(each) for each in result], indent=0)
+            yield from _walks(result)
         case _:
             yield screen.plain(result[1])
 
@@ -99,8 +101,26 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(BARS[round((value - low) * scale)] if math.isfinite(value) else " " for value in values)
 
 
+def _walks(result: Sequence[Data]) -> Iterator[str]:
+    """A line of bars for each series; where there is no room for its name beside it, that stands above."""
+    names = [series(each["metric"]) for each in result]
+    rows = screen.table([_walked(each) for each in result], indent=0)
+    widest = max(map(terminal.measure, rows), default=0)
+    if all(widest + 2 + terminal.measure(name) <= screen.width() for name in names):
+        yield from (f"{terminal.pad(row, widest)}  {name}" for row, name in zip(rows, names, strict=True))
+        return
+    for row, name in zip(rows, names, strict=True):
+        yield from screen.wrapped(name, indent=0, hanging=4)
+        yield screen.cut(f"  {row}", screen.width())
+
+
+def _steps() -> int:
+    """How many bars fit beside the numbers."""
+    return max(_FEWEST, min(_STEPS, screen.width() - _NUMBERS))
+
+
 def _walked(each: Data) -> Sequence[str]:
     values = [float(value) for _, value in each["values"]]
     finite = [value for value in values if math.isfinite(value)]
-    bounds = f"{min(finite):g} … {max(finite):g}" if finite else ""
-    return (sparkline(values[-_STEPS:]), f"last {screen.brief(each['values'][-1][1])}", bounds, series(each["metric"]))
+    bounds = f"{min(finite):.4g} … {max(finite):.4g}" if finite else ""
+    return (sparkline(values[-_steps() :]), f"last {values[-1]:.4g}", bounds)

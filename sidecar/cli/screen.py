@@ -1,7 +1,7 @@
 """How commands that ask the daemon write: aligned, as wide as the terminal, coloured only there."""
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from sidecar.templating import safe
 
 _NAMED: Final = 12
 """Names that are listed when none of them is near."""
+_ROOM: Final = 16
+"""Columns below which a text is cut instead of going on below: it would be a tower of words."""
 _GLUE: Final = "\N{NO-BREAK SPACE}"
 
 Cell = tuple[str, str]
@@ -40,6 +42,12 @@ def brief(number: str) -> str:
     return number if len(number) <= 10 or value != value else f"{value:.6g}"  # noqa: PLR0124 -- not a number
 
 
+def about(labels: Mapping[str, str]) -> str:
+    """What an alert with *labels* is about: its check, or else whatever tells it from others of its name."""
+    rest = {name: text for name, text in labels.items() if name not in ("alertname", "severity")}
+    return rest.get("check") or ", ".join(f"{name}={text}" for name, text in rest.items())
+
+
 def counted(n: int, what: str) -> str:
     """`1 check`, `2 checks`."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
@@ -57,14 +65,26 @@ def meant(name: str, names: Iterable[str]) -> str:
     return f"known: {', '.join(known[:_NAMED]) or 'none'}{more}"
 
 
-def table(rows: Iterable[Sequence[str | Cell]], *, indent: int = 2) -> list[str]:
-    """*rows* as lines, their columns aligned; the last column is cut where the terminal ends."""
+def table(rows: Iterable[Sequence[str | Cell]], *, indent: int = 2, whole: bool = False) -> list[str]:
+    """*rows* as lines, their columns aligned; the last column is cut where the terminal ends, or goes on below it."""
     cells = [[(cell, "") if isinstance(cell, str) else cell for cell in row] for row in rows]
     if not cells:
         return []
     columns = max(map(len, cells))
     widths = [max((terminal.measure(row[n][0]) for row in cells if n < len(row)), default=0) for n in range(columns)]
-    return [_line(row, widths, indent) for row in cells]
+    return [line for row in cells for line in _lines(row, widths, indent, whole=whole)]
+
+
+def _lines(row: Sequence[Cell], widths: Sequence[int], indent: int, *, whole: bool) -> Iterator[str]:
+    before = indent + sum(width + 2 for width in widths[: len(row) - 1])
+    room = width() - before
+    if not whole or room < _ROOM or terminal.measure(row[-1][0]) <= room:
+        yield _line(row, widths, indent)
+        return
+    text, name = row[-1]
+    first, *rest = textwrap.wrap(text, room, break_on_hyphens=False)
+    yield _line([*row[:-1], (first, name)], widths, indent)
+    yield from (" " * before + colour(line, name) for line in rest)
 
 
 def _line(row: Sequence[Cell], widths: Sequence[int], indent: int) -> str:
@@ -110,14 +130,14 @@ def step(due: Mapping[str, Any], now: float) -> str:
     return f"next: {what}{f' to {channel}' if channel else ''} {at}".rstrip()
 
 
-def wrapped(text: str, mark: str = "", most: int | None = None, indent: int = 4) -> list[str]:
-    """*text* on as many lines as it needs, or at most so many, behind *mark* and indented."""
+def wrapped(text: str, mark: str = "", most: int | None = None, indent: int = 4, hanging: int = 0) -> list[str]:
+    """*text* on as many lines as it needs, or at most so many, indented; those after the first by *hanging* more."""
     begin = f"{' ' * indent}{mark}"
     lines = textwrap.wrap(
         plain(text).replace("(in ", f"(in{_GLUE}"),
         width(),
         initial_indent=begin,
-        subsequent_indent=" " * len(begin),
+        subsequent_indent=" " * (len(begin) + hanging),
         break_on_hyphens=False,
         max_lines=most,
         placeholder=" …",

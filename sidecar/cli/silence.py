@@ -1,20 +1,24 @@
 """`sidecar silence`: alerts that open nothing and repeat nothing for a while."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from sidecar.cli import completing, screen
 from sidecar.cli.ack import me
 from sidecar.cli.client import Client, connected
-from sidecar.cli.explain import read
+from sidecar.cli.explain import Wanted, read
 from sidecar.cli.failing import WrongError
 from sidecar.cli.groups import notes
 from sidecar.cli.times import Span
 from sidecar.model.durations import show
 from sidecar.model.matchers import Matcher, MatchOp
+
+_STATES: Final = ("active", "pending", "expired")
+_NAMED: Final = 5
 
 
 @click.group()
@@ -45,7 +49,12 @@ def add(client: Client, alert: Sequence[str], duration: float, comment: str, by:
     match = "{" + ",".join(_written(matcher) for matcher in (*named, *wanted.matchers)) + "}"
     asked = {"match": match, "duration": str(duration), "created_by": by, "comment": comment}
     found = client.answer("/api/v1/silences", asked, method="POST")["data"]
-    click.echo(json.dumps(found, indent=2) if as_json else f"{found['id']}  for {show(duration)}: {_what(found)}")
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    click.echo(f"{found['id']}  for {show(duration)}: {_what(found)}")
+    click.echo(_meant(client, wanted))
+    click.echo(f"Back: sidecar silence expire {found['id'][:8]}")
 
 
 @silence.command("list", epilog=notes("sidecar silence list", "sidecar silence list --all", json="a list of silences."))
@@ -57,9 +66,8 @@ def list_(client: Client, *, everything: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    for one in found:
-        until = one["ends_at"].replace("T", " ")[:16]
-        click.echo(f"{one['id']}  {one['state']:8}  until {until} UTC  {_what(one)}")
+    for line in screen.table(map(_row, sorted(found, key=_order)), indent=0, whole=True):
+        click.echo(line)
     if not found:
         click.echo("nothing is silenced")
 
@@ -74,6 +82,34 @@ def expire(client: Client, id_: str, *, as_json: bool) -> None:
         raise WrongError(f"{id_!r} is the beginning of {len(full)} silences, expected more of it")
     found = client.answer(f"/api/v1/silences/{full[0] if full else id_}", method="DELETE")["data"]
     click.echo(json.dumps(found, indent=2) if as_json else f"{found['id']}  ended: {_what(found)}")
+
+
+def _meant(client: Client, wanted: Wanted) -> str:
+    """Which alerts it is about right now."""
+    alerts = client.data("/api/v1/alerts")["alerts"]
+    now = [one["labels"] for one in alerts if one["state"] == "firing" and wanted.fits(one["labels"], "")]
+    if not now:
+        return "Nothing fires that it means; what comes will be silent."
+    names = [f"{labels.get('alertname', '')} {screen.about(labels)}" for labels in now]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"Silent now: {screen.plain(', '.join(names[:_NAMED]))}{more}."
+
+
+def _order(one: Mapping[str, Any]) -> tuple[int, str]:
+    """What holds stands above what will, and that above what is over."""
+    return (_STATES.index(one["state"]), str(one["ends_at"]))
+
+
+def _row(one: Mapping[str, Any]) -> Sequence[str | screen.Cell]:
+    now = time.time()
+    words = {
+        "pending": f"from {screen.clock(one['starts_at'], now)}",
+        "expired": f"ended {screen.clock(one['ends_at'], now)}",
+    }
+    until = (
+        f"until {screen.clock(one['ends_at'], now)} (in {screen.lasting((screen.moment(one['ends_at']) or now) - now)})"
+    )
+    return (one["id"][:8], one["state"], words.get(one["state"], until), _what(one))
 
 
 def _written(matcher: Matcher) -> str:

@@ -60,12 +60,10 @@ def _block(alert: Known, now: float, n: int) -> Block:
 
 
 def _head(alert: Known) -> Iterator[str]:
-    labels = {name: text for name, text in alert["labels"].items() if name not in ("alertname", "severity")}
-    about = labels.get("check") or ", ".join(f"{name}={text}" for name, text in labels.items())
     told = [channel["channel"] for channel in alert["channels"] if channel["open"]]
     who = f"told: {', '.join(told)}" if told else "nobody is told"
     head = f"{alert['state'].upper()} {alert['severity']}".strip()
-    rule, whom = screen.plain(alert["rule"], 60), screen.plain(about, 80)
+    rule, whom = screen.plain(alert["rule"], 60), screen.plain(screen.about(alert["labels"]), 80)
     row: list[str | screen.Cell] = [(head, _COLOURS.get(alert["state"], "")), rule, whom]
     state = screen.plain(f"{alert['text']}; {who}  [{alert['fingerprint'][:8]}]")
     if len(f"  {head}  {rule}  {whom}  {state}") <= screen.width():
@@ -83,4 +81,4 @@ def _words(alert: Known, now: float) -> Iterator[str]:
     if alert["next_step"]:
         yield from screen.wrapped(alert["next_step"], _ARROW)
     for step in alert["next"][:_STEPS]:
-        yield from screen.wrapped(screen.step(step, now))
+        yield from screen.wrapped(screen.step(step, now), hanging=2)
