@@ -144,19 +144,20 @@ def _write(found: Mapping[str, Any], folder: Path) -> list[str]:
 
 def _resources(found: Mapping[str, Any], namespace: str, labels: Mapping[str, str], folder: str) -> str:
     """A ConfigMap for each: what `kubectl apply` remembers of one resource is bounded to 256 KiB."""
+    return "".join(f"---\n{_resource(name, board, namespace, labels, folder)}" for name, board in found.items())
+
+
+def _resource(name: str, board: Any, namespace: str, labels: Mapping[str, str], folder: str) -> str:
     from sidecar.rules import writing
 
-    return "".join(f"---\n{writing.dump(_resource(name, found[name], namespace, labels, folder))}" for name in found)
-
-
-def _resource(name: str, board: Any, namespace: str, labels: Mapping[str, str], folder: str) -> dict[str, Any]:
     metadata: dict[str, Any] = {"name": f"claude-sidecar-dashboard-{name}", "labels": dict(labels)}
     if namespace:
         metadata["namespace"] = namespace
     if folder:
         metadata["annotations"] = {"grafana_folder": folder}
-    data = {f"claude-sidecar-{name}.json": json.dumps(board, separators=(",", ":"))}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    head = writing.dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    # One line, which a writer of YAML would fold into thousands.
+    return f"{head}data:\n  claude-sidecar-{name}.json: |-\n    {json.dumps(board, separators=(',', ':'))}\n"
 
 
 def _summary(name: str, board: Mapping[str, Any]) -> dict[str, Any]:
