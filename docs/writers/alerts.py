@@ -1,5 +1,6 @@
 """The page about the alerts that are shipped."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -27,8 +28,12 @@ def page() -> Iterator[str]:
     yield "[`override:`](rule-files.md#override-in-the-configuration). `sidecar rules show` shows what is in effect."
     yield ""
     yield "The texts are examples: their labels and numbers are made up. Real ones say more, by what they look up."
+    yield ""
+    yield from table(("pack", "is about"), ((f"[{name}](#{name})", _about(name)) for name in packs()))
     for name, rules in packs().items():
         yield from heading(name)
+        yield _about(name)
+        yield ""
         yield from block("yaml configuration", f"rules:\n  - pack: {name}")
         yield ""
         alerts = [rule for rule in rules if "alert" in rule]
@@ -52,6 +57,13 @@ def packs() -> Mapping[str, list[Mapping[str, Any]]]:
     """The rules of each pack, in the order of its file."""
     found = {name: yaml.safe_load(file.read_text("utf-8")) for name, file in sorted(config.packs().items())}
     return {name: [rule for group in file["groups"] for rule in group["rules"]] for name, file in found.items()}
+
+
+def _about(name: str) -> str:
+    """What the pack says of itself at its beginning."""
+    comment = re.match(r"(?:#.*\n)+", config.packs()[name].read_text("utf-8"))
+    lines = [part.removeprefix("#").strip() for part in comment[0].splitlines()] if comment else []
+    return line(" ".join(lines[: lines.index("")] if "" in lines else lines))
 
 
 def names() -> list[str]:

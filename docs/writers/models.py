@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -11,6 +11,8 @@ from pydantic_core import PydanticUndefined
 
 from sidecar.model import durations
 from writers.markdown import code, first_line, heading, table
+
+_EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 
 
 def section(title: str, model: type[BaseModel], base: type[BaseModel] | None = None, level: int = 2) -> Iterator[str]:
@@ -148,10 +150,11 @@ def _is_text(text: str) -> bool:
         return False
 
 
-def sample(folder: Path, name: str) -> Iterator[str]:
-    """The worked example of the type *name*."""
-    file = folder / f"{name}.yml"
-    yield ""
-    yield "```yaml configuration"
-    yield from file.read_text("utf-8").rstrip().splitlines()
-    yield "```"
+def sample(name: str) -> Iterator[str]:
+    """The worked example called *name*: of a type, or of a whole file."""
+    file = _EXAMPLES / f"{name}.yml"
+    if file.exists():
+        yield ""
+        yield "```yaml configuration"
+        yield from file.read_text("utf-8").rstrip().splitlines()
+        yield "```"

@@ -1,7 +1,6 @@
 """The pages about checks and channels: what all of them have, then each type."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from sidecar import plugins
@@ -11,8 +10,6 @@ from sidecar.claude.errors import ErrorType, Fault
 from sidecar.network import Network
 from writers.markdown import MADE, anchor, code, heading, table
 from writers.models import nested, sample, section, settings
-
-_EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 
 
 def checks() -> Iterator[str]:
@@ -55,7 +52,7 @@ def _types(package: str, base: type[Check] | type[Channel]) -> Iterator[str]:
         for path, model in nested(found):
             if model not in common:
                 yield from section(f"`{path}:` of `{name}`", model, level=3)
-        yield from sample(_EXAMPLES, name)
+        yield from sample(name)
 
 
 _MEANINGS: Final = {

@@ -112,6 +112,13 @@ def test_no_page_of_the_reference_is_left_over():
     assert found == {page for page in PAGES if page.startswith("reference/")}
 
 
+def test_every_type_has_an_example():
+    """Each check and channel has a worked example, which its page shows, and none is left over."""
+    found = {path.stem for path in (ROOT / "docs" / "examples").iterdir()}
+
+    assert found == {*CHECKS, *CHANNELS, "configuration"}
+
+
 def test_every_setting_can_be_written_after_its_example(monkeypatch):
     """A setting without a default that shows how it looks has examples, and each of them is a value that it takes."""
     for name in ("ANTHROPIC_API_KEY", "OTLP_AUTHORIZATION"):

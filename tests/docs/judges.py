@@ -47,6 +47,9 @@ def configuration(block: Block, folder: Path) -> Iterator[str]:
             path = folder / name.replace("*", "example")
             path.parent.mkdir(exist_ok=True)
             path.write_text(STUB.replace("Example", f"Example{number}").replace("example,", f"example{number},"))
+        for name in re.findall(r"include: \[([\w.]+)\]", block.text):
+            (folder / name).mkdir(exist_ok=True)
+            (folder / name / "more.yml").write_text("checks: []\n")
         yield from _mistakes(lambda: config.parse(block.text, str(block), folder=folder))
 
 
