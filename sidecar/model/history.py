@@ -47,7 +47,7 @@ class CheckHistory:
         """From *at* on the check has that status."""
         if status is not self.status:
             self.settle(at)
-            self.status, self.since = status, max(at, self.spans.until or at)
+            self.status, self.since = status, max(at, self.since)
 
     def step(self, seconds: float, now: float) -> None:
         """The clock jumped by *seconds* to *now*: forward, nobody looked; back, what was seen moves along."""

@@ -71,7 +71,7 @@ class Spans:
             raise ValueError(f"got {len(self._data)} numbers, expected a multiple of {_WIDTH}")
         last = float("-inf")
         for span in self:
-            if not (last <= span.begin < span.end < float("inf") and _is_within(span)):
+            if not (last <= span.begin <= span.end < float("inf") and _is_within(span)):
                 raise ValueError(f"got {span} after {last}, expected an ordered span no longer than its ends tell")
             last = span.end
 

@@ -36,7 +36,7 @@ def told(*changes: tuple[CheckStatus, float]) -> CheckHistory:
         pytest.param([(UP, 0), (UNKNOWN, 100)], 600, Uptime(up=100), id="unknown counts as neither"),
         pytest.param([(UP, 0), (UNKNOWN, 100), (DOWN, 500)], 600, Uptime(100, 100), id="unknown between"),
         pytest.param([(UP, 0), (UP, 100), (UP, 200)], 600, Uptime(up=600), id="said again"),
-        pytest.param([(UP, 100), (DOWN, 50)], 600, Uptime(down=550), id="told out of order"),
+        pytest.param([(UP, 100), (DOWN, 50)], 600, Uptime(down=500), id="told out of order"),
         pytest.param([(UP, 0)], 7200, Uptime(up=3600), id="up for longer than the window"),
         pytest.param([(DOWN, 700)], 600, Uptime(), id="ahead of now"),
     ],
@@ -80,6 +80,15 @@ def test_the_clock_jumps(seconds, hour):
 
     assert history.uptime(3600.0, now) == hour
     assert history.recent(1)[0].at == NOON + 590 + min(seconds, 0.0)
+
+
+def test_a_probe_that_ended_before_the_jump():
+    """A result that is told late, by the clock as it was, does not make the jump a time that was seen."""
+    history = told((UP, 0))
+    history.step(7200.0, NOON + 7800)
+    history.learn(CheckState(DOWN), result(599, error="timeout"), NOON + 7801)
+
+    assert history.uptime(1e6, NOON + 7810) == Uptime(600, 10)
 
 
 def test_the_clock_jumps_while_nothing_is_known():
