@@ -14,7 +14,6 @@ import yaml
 
 from helm.perpod import per_pod
 from sidecar import config
-from sidecar.config.settings import RulesEntry
 from sidecar.rules import exporting, writing
 from sidecar.rules.files import Source, load_rules
 
@@ -40,13 +39,9 @@ def stale(made: Mapping[Path, str]) -> set[Path]:
 
 
 def _rules() -> Iterator[tuple[str, str]]:
-    """Each pack for a Prometheus that scrapes many, with what the chart's own configuration says differently."""
-    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
-    entries = [RulesEntry(**entry) for entry in values["config"]["rules"]]
-    overrides = {entry.pack: entry.override for entry in entries}
     for name, pack in config.packs().items():
-        source = Source(((f"{name}.yml", pack.read_text("utf-8")),), overrides.get(name, {}))
-        yield name, writing.dump(per_pod(exporting.prometheus(load_rules([source]))))
+        rules = load_rules([Source(((f"{name}.yml", pack.read_text("utf-8")),))])
+        yield name, writing.dump(per_pod(exporting.prometheus(rules)))
 
 
 def _compact(path: Path) -> str:

@@ -1,6 +1,7 @@
 """What the chart says to the daemon is what the daemon understands."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -33,15 +34,45 @@ def test_the_configuration_is_one(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", charts.ALL)
 def test_memory_is_told_before_it_ends(name):
-    """The alert about memory comes at three quarters of the container's limit."""
+    """The alert about memory comes at three quarters of the container's limit, by the daemon and by Prometheus."""
     rules = yaml.safe_load(charts.configuration(name)["sidecar.yml"])["rules"]
-    (pack,) = [entry for entry in rules if entry.get("pack") == "sidecar"]
-    told = int(pack["override"]["SidecarMemoryHigh"]["vars"]["bytes"])
+    (told,) = [entry["override"]["SidecarMemoryHigh"] for entry in rules if entry.get("pack") == "sidecar"]
+    outside = [
+        rule
+        for manifest in charts.of_kind(name, "PrometheusRule")
+        for rule in manifest["spec"]["groups"][0]["rules"]
+        if rule.get("alert") == "SidecarMemoryHigh"
+    ]
 
-    assert charts.container(name)["resources"]["limits"]["memory"] == f"{told * 4 // 3 // 2**20}Mi"
-    for manifest in charts.of_kind(name, "PrometheusRule"):
-        exprs = [rule["expr"] for rule in manifest["spec"]["groups"][0]["rules"]]
-        assert [expr.rpartition(" > ")[2] for expr in exprs if "process_resident_memory" in expr] in ([], [str(told)])
+    assert charts.container(name)["resources"]["limits"]["memory"] == "192Mi"
+    assert told == {"vars": {"bytes": 144 * 2**20}}
+    assert all(rule["expr"].endswith(f" > {144 * 2**20}") for rule in outside)
+    assert all(f"the limit is {144 * 2**20} bytes" in rule["annotations"]["description"] for rule in outside)
+
+
+@pytest.mark.parametrize(
+    ("limit", "override", "told"),
+    [
+        pytest.param("1Gi", None, {"SidecarMemoryHigh": {"vars": {"bytes": 768 * 2**20}}}, id="another limit"),
+        pytest.param("0.5e9", None, None, id="one that cannot be read"),
+        pytest.param(None, None, None, id="no limit"),
+        pytest.param(
+            "1Gi",
+            {"SidecarMemoryHigh": {"vars": {"bytes": 1}}, "SidecarSlow": {"for": "5m"}},
+            {"SidecarMemoryHigh": {"vars": {"bytes": 1}}, "SidecarSlow": {"for": "5m"}},
+            id="somebody's own word",
+        ),
+    ],
+)
+def test_the_word_about_memory_follows_the_limit(limit, override, told, tmp_path):
+    """Another limit moves the alert; the configuration's own word wins; without a limit the shipped rule stays."""
+    entry = {"pack": "sidecar"} | ({"override": override} if override else {})
+    values = tmp_path / "values.yml"
+    values.write_text(json.dumps({"config": {"rules": [entry]}, "resources": {"limits": {"memory": limit}}}))
+    result = charts.helm("template", "x", CHART, "--values", values, "--show-only", "templates/configmap.yaml")
+    (rules,) = yaml.safe_load(yaml.safe_load(result.stdout)["data"]["sidecar.yml"])["rules"]
+
+    assert rules.get("override") == told
 
 
 def test_numbers_stay_numbers():

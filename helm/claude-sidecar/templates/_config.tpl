@@ -8,6 +8,12 @@
 {{- range $file, $_ := .Values.rules }}
 {{- if not (has $file $named) }}{{ $rules = append $rules (dict "file" $file) }}{{ end }}
 {{- end }}
+{{- with include "claude-sidecar.memoryWarned" . }}
+{{- $told := dict "SidecarMemoryHigh" (dict "vars" (dict "bytes" (int64 .))) }}
+{{- range $rules }}
+{{- if eq (.pack | default "") "sidecar" }}{{ $_ := set . "override" (merge (.override | default dict) $told) }}{{ end }}
+{{- end }}
+{{- end }}
 {{- $http := dict "public" (include "claude-sidecar.publicAddress" .) "listen" (include "claude-sidecar.apiAddress" .) }}
 {{- if .Values.http.token.existingSecret }}
 {{- $_ := set $http "token" (dict "file" (include "claude-sidecar.tokenFile" .)) }}
@@ -49,5 +55,14 @@ sidecar.yml: |
 {{- range $file, $text := .Values.rules }}
 {{ $file }}: |
   {{- kindIs "string" $text | ternary $text (toYaml $text) | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The bytes at which the daemon's memory is told of: three quarters of the limit. Empty without one that is so many Mi or Gi. */}}
+{{- define "claude-sidecar.memoryWarned" -}}
+{{- $limit := dig "limits" "memory" "" (.Values.resources | default dict) | toString }}
+{{- if regexMatch "^[1-9][0-9]*[MG]i$" $limit }}
+{{- $unit := hasSuffix "Gi" $limit | ternary 1073741824 1048576 }}
+{{- div (mul (regexFind "^[0-9]+" $limit | int64) $unit 3) 4 }}
 {{- end }}
 {{- end }}

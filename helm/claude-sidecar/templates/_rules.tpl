@@ -4,7 +4,13 @@
 {{- $root := .root -}}
 {{- $more := $root.Values.prometheusRule.alertLabels }}
 {{- $ours := include "claude-sidecar.ours" $root }}
+{{- $bytes := include "claude-sidecar.memoryWarned" $root }}
 {{- range .groups }}{{ range .rules }}
+{{- if and (eq (.alert | default "") "SidecarMemoryHigh") $bytes }}
+{{- $shipped := regexFind "[0-9]+$" .expr }}
+{{- $_ := set . "expr" (replace $shipped $bytes .expr) }}
+{{- $_ := set .annotations "description" (replace $shipped $bytes .annotations.description) }}
+{{- end }}
 {{- $_ := set . "expr" (replace "job=\"claude-sidecar\"" $ours .expr) }}
 {{- if and .alert $more }}{{ $_ := set . "labels" (mergeOverwrite (.labels | default dict) $more) }}{{ end }}
 {{- end }}{{ end -}}
