@@ -41,19 +41,19 @@ def headline(health: Health, alerts: Sequence[Alert]) -> Headline:
         serious = any(severity_rank(alert.severity) <= _SERIOUS for alert in firing)
         tone = Status.CRITICAL if serious else Status.DEGRADED
     told = words(len(firing), "alert") + (" fires" if len(firing) == 1 else " fire") if firing else ""
-    said = _said(health)
+    said = _said(health, firing)
     if health.status is Status.HEALTHY and firing:
         return Headline(tone, told[:1].upper() + told[1:], Since("although " + said.text), "")
     return Headline(tone, health.status.value.capitalize(), said, told)
 
 
-def _said(health: Health) -> Since:
+def _said(health: Health, firing: Sequence[Alert]) -> Since:
     match health.status:
         case Status.CRITICAL:
             failed = [check for check in health.checks if check.name in health.critical_failures]
-            return _down(failed)
+            return _down(failed, firing)
         case Status.DEGRADED:
-            return _down([check for check in health.checks if check.status is CheckStatus.DOWN])
+            return _down([check for check in health.checks if check.status is CheckStatus.DOWN], firing)
         case Status.UNKNOWN:
             return _unknown(health)
     total, up = len(health.checks), sum(check.status is CheckStatus.UP for check in health.checks)
@@ -62,8 +62,12 @@ def _said(health: Health) -> Since:
     return Since(f"{up} of {words(total, 'check')} are up, and none is down")
 
 
-def _down(checks: Sequence[CheckView]) -> Since:
-    began = min((check.state.since for check in checks if check.state.since is not None), default=None)
+def _down(checks: Sequence[CheckView], firing: Sequence[Alert]) -> Since:
+    names = {check.name for check in checks}
+    begun = [check.state.since for check in checks if check.state.since is not None]
+    # A daemon that was restarted meanwhile saw them go down when it began; what fires remembers when it was.
+    begun += [alert.active_at for alert in firing if alert.labels.text("check") in names]
+    began = min(begun, default=None)
     if len(checks) == 1:
         return Since(f"{checks[0].name} is down", began, checks[0].name)
     return Since(f"{words(len(checks), 'check')} are down ({_names(checks)}), the first", began, checks[0].name)

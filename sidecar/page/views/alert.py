@@ -2,9 +2,10 @@
 
 import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Final
 
 from sidecar.alerts.timeline import Entry
@@ -59,9 +60,26 @@ def _story(connection: sqlite3.Connection, fingerprint: str) -> tuple[Sequence[E
     return history.of_alert(connection, fingerprint, _LINES), names.of(connection, fingerprint)
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What happened, so many times in a row."""
+
+    text: str
+    first: Entry
+    last: Entry
+    times: int
+
+
+def _lines(entries: Sequence[Entry]) -> Iterator[_Line]:
+    """*entries* in words; a row of the same is one: a channel that is away for an hour must not hide the rest."""
+    for text, row in groupby(entries, key=wording.sentence):
+        same = list(row)
+        yield _Line(text, same[0], same[-1], len(same))
+
+
 def _page(seen: _Seen, frame: Frame) -> Page:
     one, labels = seen.one, seen.labels
-    lines = [(entry, wording.sentence(entry)) for entry in reversed(seen.entries)]
+    lines = list(_lines(seen.entries))[::-1]
     name = labels.text("alertname") or seen.fingerprint
     state = one.said.text if one else "ended"
     return Page(
@@ -69,7 +87,7 @@ def _page(seen: _Seen, frame: Frame) -> Page:
         (
             frame.section("alert", "alert.html", one=one, name=name, labels=labels),
             frame.section("told", "told.html", one=one),
-            frame.section("story", "story.html", lines=lines, most=_LINES),
+            frame.section("story", "story.html", lines=lines, cut=len(seen.entries) >= _LINES),
             frame.section("identity", "identity.html", labels=labels, one=one, fingerprint=seen.fingerprint),
         ),
         health=headline.headline(seen.health, seen.active).tone.value,
