@@ -32,6 +32,7 @@ class LogChannel(Channel):
                 {
                     "alert": item.title,
                     "state": item.state,
+                    "about": item.subject,
                     "summary": item.summary,
                     "description": item.description,
                     "next_step": item.next_step,

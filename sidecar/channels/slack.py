@@ -87,7 +87,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
 def _item(item: Item, message: Message) -> Iterator[dict[str, Any]]:
     lines = []
     if not message.alone:
-        lines.append(f"*{_unstyled(item.state)}: {_unstyled(item.title)}*")
+        lines.append(f"*{_unstyled(item.heading)}*")
     if item.summary not in message.headline:
         lines.append(escape(item.summary))
     if item.description:

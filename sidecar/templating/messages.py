@@ -24,7 +24,6 @@ MOST_ALERTS: Final = 10
 _MOST_LABELS: Final = 20
 _MOST_ANNOTATIONS: Final = 8
 _MOST_NAMES: Final = 10
-_AS_ABOVE: Final = "as above"
 _LATE: Final = 60.0  # seconds from decision to telling from which on the delay is worth a word
 _TEXTS: Final = ("summary", "message", "title", "description", "next_step")
 _SUBJECTS: Final = ("check", "model", "target")
@@ -57,6 +56,7 @@ class Item:
     name: str
     severity: str
     state: str  # "FIRING", "RECOVERED after 10m", "CLOSED (no data)"
+    subject: str  # what it is about: "check gateway"; may be empty
     summary: str  # empty at its end, when the facts tell what it said
     description: str
     next_step: str
@@ -68,6 +68,11 @@ class Item:
     @property
     def title(self) -> str:
         return f"{self.name} ({self.severity})" if self.severity else self.name
+
+    @property
+    def heading(self) -> str:
+        """What it is called among others: `FIRING: ClaudeDown (critical) – check gateway`."""
+        return f"{self.state}: {self.title}" + (f" – {self.subject}" if self.subject else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,8 @@ def ranked(notification: Notification) -> list[Told]:
     return [*sorted(full, key=_worst_first), *(t for t in told if id(t) not in chosen)]
 
 
-def _worst_first(told: Told) -> tuple[int, str, str]:
-    return severity_rank(told.alert.severity), told.alert.name, told.alert.fingerprint
+def _worst_first(told: Told) -> tuple[int, str, tuple[tuple[str, str], ...]]:
+    return severity_rank(told.alert.severity), told.alert.name, tuple(told.alert.labels.items())
 
 
 def bare(notification: Notification, problem: str) -> Message:
@@ -141,7 +146,7 @@ def _headline(state: str, items: tuple[Item, ...], told: list[Told], severity: s
     count = len(told)
     if count == 1:
         item = items[0]
-        what = item.summary or _subject(told[0].alert)
+        what = item.summary or item.subject
         return f"{state}: {item.title}" + (f" – {what}" if what else "")
     return f"{state}: {count} alerts" + (f" ({severity})" if severity else "") + f" – {_counted(told)}"
 
@@ -186,17 +191,13 @@ def next_step(told: Told) -> str:
 
 
 def _told_once(items: Iterable[Item]) -> Iterator[Item]:
-    """*items*; what one before said of itself in the same words is not said again."""
-    said: set[str] = set()
-    steps: set[str] = set()
+    """*items*; what one before of the same name said in the same words is not said again."""
+    said: set[tuple[str, str]] = set()
     for item in items:
-        yield replace(
-            item,
-            description="" if item.description in said else item.description,
-            next_step=_AS_ABOVE if item.next_step in steps else item.next_step,
-        )
-        said.add(item.description)
-        steps |= {item.next_step} - {""}
+        texts = item.summary, item.description, item.next_step
+        summary, description, next_step = ("" if (item.name, text) in said else text for text in texts)
+        said.update((item.name, text) for text in texts)
+        yield replace(item, summary=summary, description=description, next_step=next_step)
 
 
 def _item(told: Told, notification: Notification, context: Context, local: tzinfo) -> Item:
@@ -207,6 +208,7 @@ def _item(told: Told, notification: Notification, context: Context, local: tzinf
         name=safe.line(alert.name, 100) or "(no alertname)",
         severity=safe.line(alert.severity, 40),
         state=_state(notification.kind, alert, context.now),
+        subject=_subject(alert),
         # In the present tense of the opening: at the end it would say what is no longer so.
         summary=facts.summary(alert) if notification.firing else "",
         # For whoever hears of it only now, it is told all the same.

@@ -100,7 +100,7 @@ def _row(inside: str, *, ruled: bool = False) -> str:
 
 def _item(item: Item, message: Message) -> Iterator[str]:
     if not message.alone:
-        yield f'<h2 style="margin:0 0 6px;font-size:16px">{escape(item.state)}: {escape(item.title)}</h2>'
+        yield f'<h2 style="margin:0 0 6px;font-size:16px">{escape(item.heading)}</h2>'
     if item.summary not in message.headline:
         yield f'<p style="margin:0 0 8px"><strong>{escape(item.summary)}</strong></p>'
     if item.description:

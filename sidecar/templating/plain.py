@@ -29,7 +29,7 @@ def label_text(labels: Iterable[tuple[str, str]]) -> str:
 
 def _item(item: Item, message: Message) -> Iterator[str]:
     if not message.alone:
-        yield f"{item.state}: {item.title}"
+        yield item.heading
     if item.summary not in message.headline:
         yield f"  {item.summary}"
     if item.description:

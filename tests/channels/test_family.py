@@ -30,7 +30,7 @@ def order(message: Message) -> list[str]:
     """Everything that a form has to say, from the top."""
     found = [message.headline, message.lead]
     for item in message.items:
-        found += [] if message.alone else [f"{item.state}: {item.title}"]
+        found += [] if message.alone else [item.heading]
         found += [item.summary if item.summary not in message.headline else "", item.description, item.next_step]
         for fact in item.facts:
             found += [fact.name, *filter(None, (fact.strip, fact.value))]
