@@ -49,6 +49,7 @@ soak: $(STAMP) ## A hundred kills instead of three
 
 docs: $(STAMP) ## Write docs/reference.md from the code
 	$(BIN)/python docs/generate.py
+	$(BIN)/python dashboards/generate.py
 	$(BIN)/python helm/generate.py
 
 lock: $(STAMP) ## Resolve the dependencies anew
