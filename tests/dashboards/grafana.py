@@ -61,7 +61,7 @@ def everything(board: Mapping[str, Any]) -> dict[str, str]:
 
 def ticked(values: Sequence[str]) -> str:
     """What several ticked values become within a matcher; backslashes twice, as PromQL's strings have them."""
-    quoted = [re.sub(r"([\\^$*+?.()|{}\[\]/])", r"\\\\\1", value) for value in values]
+    quoted = [re.sub(r"([$^*{}\[\]'+?.()|])", r"\\\\\1", value) for value in values]
     return quoted[0] if len(quoted) == 1 else f"({'|'.join(quoted)})"
 
 
