@@ -126,7 +126,7 @@ async def test_the_story_outlives_the_alert(world, api):
     await outage(world, 120)
     [alert] = (await api.get("/api/v1/alerts")).data["alerts"]
     world.status = 200
-    await asyncio.sleep(3600)
+    await asyncio.sleep(1800)
 
     story = (await api.get(f"/api/v1/alerts/{alert['fingerprint']}/timeline")).data
 

@@ -129,7 +129,7 @@ async def test_a_check_that_is_probed_seldom_does_not_change_its_mind(world: Cla
     await world.start(world.claude("10m"))
     await asyncio.sleep(1200.3)
     world.status = 404
-    await asyncio.sleep(3600)
+    await asyncio.sleep(2400)
     assert world.names() == [("opening", "ClaudeProbeMisconfigured")]
     world.status = 200
     await asyncio.sleep(1200)

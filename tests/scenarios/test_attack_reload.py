@@ -176,10 +176,10 @@ async def test_many_reloads_leave_nothing_behind(world: HardWorld) -> None:
     counts = []
     before = series(world)
     before_tasks = tasks()
-    for n in range(120):
+    for n in range(80):
         await world.reload(settings(n))
         await asyncio.sleep(1)
-        if n in (60, 119):
+        if n in (40, 79):
             gc.collect()
             counts.append(len(gc.get_objects()))
     await world.reload(world.settings(checks=[check()]))

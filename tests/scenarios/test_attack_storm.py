@@ -16,7 +16,7 @@ from sidecar.model.matchers import Matcher
 from sidecar.store import Series, Store
 from sidecar.testing import Wire
 from tests.scenarios.attacks import HardWorld, check, step_wall
-from tests.scenarios.world import DOWN, HOURLY
+from tests.scenarios.world import DOWN, OFTEN
 
 SLOW = """
   - name: slow
@@ -43,19 +43,19 @@ async def world(tmp_path: Path, wire: Wire) -> AsyncIterator[HardWorld]:
     await world.stop()
 
 
-async def test_eighty_checks_fail_at_once(world: HardWorld):
+async def test_fifty_checks_fail_at_once(world: HardWorld):
     """Each alert of a storm is told once and closed once, and the daemon does not complain of itself."""
-    app = await world.start(world.shipped(checks=[check(f"c{n}") for n in range(80)]))
+    app = await world.start(world.shipped(checks=[check(f"c{n}") for n in range(50)]))
     await asyncio.sleep(60.3)
     assert world.heard == []
 
     world.status = 503
     await asyncio.sleep(120)
-    assert Counter(world.names()) == {("opening", "DependencyDown"): 80}
+    assert Counter(world.names()) == {("opening", "DependencyDown"): 50}
     world.status = 200
     await asyncio.sleep(120)
 
-    assert Counter(world.names()) == {("opening", "DependencyDown"): 80, ("resolve", "DependencyDown"): 80}
+    assert Counter(world.names()) == {("opening", "DependencyDown"): 50, ("resolve", "DependencyDown"): 50}
     assert app.store.dropped() == {}
 
 
@@ -63,7 +63,7 @@ async def test_changes_between_two_ticks_are_all_taken_in(world: HardWorld):
     """What a postponed turn yields is not behind the tick that came meanwhile."""
     checks = [check(f"c{n}", every="1s", confirm="300ms") for n in range(3)]
     app = await world.start(world.settings(checks=checks, tick="500ms"))
-    for n in range(120):
+    for n in range(60):
         world.paths["/c0"] = 200 if n % 3 else 503
         world.paths["/c1"] = 200 if n % 4 else 503
         world.paths["/c2"] = 200 if n % 5 else 503
@@ -105,7 +105,7 @@ async def test_a_channel_that_returns_hears_what_it_is_owed(world: HardWorld):
     await world.start(world.settings())
     await asyncio.sleep(60)
     world.status = 200
-    await asyncio.sleep(3600)
+    await asyncio.sleep(900)
     await world.stop()
     await world.start(world.settings(channels=two))
     await asyncio.sleep(30)
@@ -116,13 +116,13 @@ async def test_a_channel_that_returns_hears_what_it_is_owed(world: HardWorld):
 @pytest.mark.parametrize("seconds", [-4 * 3600, -300, 300, 3 * 3600])
 async def test_reminders_and_steps(world: HardWorld, seconds: int):
     """A reminder comes after `repeat` of the time that passed, or at once when the machine slept longer."""
-    await world.start(world.settings(HOURLY))
+    await world.start(world.settings(OFTEN))
     await asyncio.sleep(60.3)
     world.status = 503
-    await asyncio.sleep(900)
+    await asyncio.sleep(300)
     step_wall(seconds)
     await asyncio.sleep(60)
-    late = 2700 - max(0, seconds)
+    late = 900 - max(0, seconds)
     assert world.story() == ["opening"] + ["reminder"] * (late <= 0)
     await asyncio.sleep(max(0, late - 180))
     assert world.story() == ["opening"] + ["reminder"] * (late <= 0)
@@ -170,14 +170,14 @@ groups:
     assert world.story() == ["opening"]
 
 
-async def test_hours_of_flapping_leaves_nothing_behind(world: HardWorld):
-    """After hours of turning every minute, nothing is kept but history."""
+async def test_an_hour_of_flapping_leaves_nothing_behind(world: HardWorld):
+    """After an hour of turning every minute, nothing is kept but history."""
     app = await world.start(world.settings(checks=[check(every="30s")]))
-    for _ in range(90):
+    for _ in range(46):
         world.status = 503 if world.status == 200 else 200
         await asyncio.sleep(60)
     world.status = 200
-    await asyncio.sleep(2400)
+    await asyncio.sleep(1500)
 
     assert not app.book.records()
     assert not app.book.alerts()
@@ -239,7 +239,7 @@ async def test_messages_wait_while_the_clock_jumps(world: HardWorld, hours: int,
     world.status = 200
     await asyncio.sleep(60)
     world.hook_status = 200
-    await asyncio.sleep(1800)
+    await asyncio.sleep(900)
 
     assert world.story() == story
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.scenarios.world import HOURLY, World
+from tests.scenarios.world import OFTEN, World
 
 KEY = "sk-ant-scenario-0123456789abcdef"
 
@@ -27,7 +27,7 @@ class Gateway:
 
 def settings(world: World) -> dict[str, Any]:
     check = {"type": "http", "name": "gateway", "url": "http://careless/health", "headers": {"X-Key": KEY}}
-    return world.settings(HOURLY, checks=[check])
+    return world.settings(OFTEN, checks=[check])
 
 
 async def test_a_page_says_what_the_probe_saw(world: World):
@@ -37,7 +37,7 @@ async def test_a_page_says_what_the_probe_saw(world: World):
     await asyncio.sleep(100.3)
 
     gateway.status = 503
-    await asyncio.sleep(5400)
+    await asyncio.sleep(1800)
     gateway.status = 200
     await asyncio.sleep(60)
 
@@ -61,7 +61,7 @@ async def test_what_was_over_before_it_could_be_told_has_its_evidence(world: Wor
     gateway.status = 200
     await asyncio.sleep(60)
     world.hook_status = 200
-    await asyncio.sleep(3600)
+    await asyncio.sleep(900)
 
     (closed,) = world.heard
     assert closed.kind == "closed"

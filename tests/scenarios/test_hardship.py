@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.model.matchers import Matcher, MatchOp
 from sidecar.testing import VirtualTimeLoop
-from tests.scenarios.world import HOURLY, World
+from tests.scenarios.world import OFTEN, World
 
 
 async def test_a_dead_channel_hears_each_thing_once_when_it_is_back(world: World):
@@ -106,7 +106,7 @@ async def test_alerting_goes_on_when_the_disk_is_full(world: World):
 
 async def test_a_full_disk_stops_neither_a_reload_nor_what_people_say(world: World):
     """What is new is taken up, an acknowledgement and a silence count, and the end is told, although none is saved."""
-    app = await world.start(world.settings(HOURLY))
+    app = await world.start(world.settings(OFTEN))
     await asyncio.sleep(30.3)
     world.status = 503
     await asyncio.sleep(60)
@@ -120,8 +120,8 @@ async def test_a_full_disk_stops_neither_a_reload_nor_what_people_say(world: Wor
     assert not app.database.writable
     (alert,) = app.book.alerts()
     await app.quieter.acknowledge(alert.fingerprint, "anna", "")
-    await world.reload(world.settings(HOURLY, external_labels={"cluster": "eu"}))
-    await asyncio.sleep(3700)
+    await world.reload(world.settings(OFTEN, external_labels={"cluster": "eu"}))
+    await asyncio.sleep(1300)
     assert world.story() == ["opening"]
     world.status = 200
     await asyncio.sleep(60)

@@ -49,11 +49,11 @@ async def test_an_outage_that_nobody_wanted_to_hear_of_leaves_no_message(world: 
     """Silenced from its beginning to its end, an episode is told to nobody."""
     await world.start(world.settings(OFTEN))
     await asyncio.sleep(60)
-    await silence(world, 3600)
+    await silence(world, 1200)
     world.status = 503
-    await asyncio.sleep(900)
+    await asyncio.sleep(600)
     world.status = 200
-    await asyncio.sleep(3000)
+    await asyncio.sleep(900)
 
     assert world.story() == []
 
@@ -81,11 +81,11 @@ async def test_a_silence_ends_over_what_still_fires(world: World, *, ended: bool
 async def test_a_silence_that_begins_later(world: World) -> None:
     """A silence planned for tonight holds tonight, and says when it is over."""
     await outage(world)
-    await silence(world, 1800, start=1200)
+    await silence(world, 900, start=1200)
     await asyncio.sleep(1190)
     told = ["opening", "reminder", "reminder"]
     assert world.story() == told
-    await asyncio.sleep(1800)
+    await asyncio.sleep(900)
     assert world.story() == told
     await asyncio.sleep(60)
 
@@ -98,10 +98,10 @@ async def test_an_acknowledged_alert_is_not_repeated_and_its_end_is_told(world: 
     fingerprint = await outage(world)
     assert world.app is not None
     await world.app.quieter.acknowledge(fingerprint, "anna", "looking")
-    await asyncio.sleep(1800)
+    await asyncio.sleep(900)
     await world.kill()
     await world.start(world.settings(OFTEN))
-    await asyncio.sleep(1800)
+    await asyncio.sleep(900)
     assert world.story() == ["opening"]
     world.status = 200
     await asyncio.sleep(60)
@@ -154,7 +154,7 @@ async def test_a_silence_that_ends_while_a_decision_is_written(world: World) -> 
     """The decision knew of the silence; the next one does not, and is made at once."""
     await outage(world)
     id_ = await silence(world, 8 * 3600)
-    await asyncio.sleep(3600)
+    await asyncio.sleep(1200)
     assert world.app is not None
     async with world.app.database.lock:
         ending = asyncio.create_task(world.app.quieter.expire(id_))
@@ -202,7 +202,7 @@ async def test_an_acknowledgement_moves_with_the_clock(world: World) -> None:
     assert world.app is not None
     ack = await world.app.quieter.acknowledge(fingerprint, "anna", "")
     step_wall(-3600)
-    await asyncio.sleep(1800)
+    await asyncio.sleep(900)
     assert world.story() == ["opening"]
 
     _, (saved,) = await world.app.database.run(quieting.load)

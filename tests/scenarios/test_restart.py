@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.scenarios.world import HOURLY, World
+from tests.scenarios.world import OFTEN, World
 
 RATE = """
 groups:
@@ -83,14 +83,14 @@ async def test_a_graceful_stop_and_start_say_nothing(world: World):
 
 async def test_the_reminder_keeps_its_time_over_a_restart(world: World):
     """A restart neither restarts nor shortens the time to the reminder."""
-    await world.start(world.settings(HOURLY))
+    await world.start(world.settings(OFTEN))
     await _fail(world)
     opened = world.heard[0].at
 
-    await asyncio.sleep(1800)
+    await asyncio.sleep(600)
     await world.kill()
-    await world.start(world.settings(HOURLY))
-    await asyncio.sleep(opened + 3600 + 30 - asyncio.get_running_loop().time())
+    await world.start(world.settings(OFTEN))
+    await asyncio.sleep(opened + 1200 + 30 - asyncio.get_running_loop().time())
 
     assert world.story() == ["opening", "reminder"]
 

@@ -22,6 +22,7 @@ from sidecar.clock import Clock
 from sidecar.db import Database, history, outbox, records, state
 from sidecar.model.notifications import Notification, NotifyKind
 from sidecar.model.samples import Batch
+from sidecar.services import delivery
 from sidecar.services.delivery import Delivery
 from tests.alerts.examples import NOON, around, firing, message
 
@@ -410,8 +411,9 @@ async def test_an_opening_that_is_refused_after_a_step_back(office: Office):
     assert (record.open, record.failed) == (False, True)
 
 
-async def test_a_message_that_is_too_old_is_dead(office: Office):
+async def test_a_message_that_is_too_old_is_dead(office: Office, monkeypatch: pytest.MonkeyPatch):
     """After a day an opening is given up, and decided anew if it still fires."""
+    monkeypatch.setattr(delivery, "REPORT", 3600.0)  # a day of looking every 15 s would be most of the work
     office.script.always = REFUSED
     alert = firing()
     async with office.open():
