@@ -252,7 +252,7 @@ def _tokens() -> Row:
         [
             graph(
                 "Tokens per second",
-                "By kind. What is read from the cache costs a tenth and does not count for most limits.",
+                "By kind. What is read from the cache costs a tenth, and for most models counts for no limit.",
                 Query(f"sum by (token_type) ({rate(tokens, *_CHOSEN)})", "{{token_type}}"),
                 stacked=True,
                 width=8,

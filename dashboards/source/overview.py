@@ -36,7 +36,7 @@ def made() -> dashboard.Dashboard:
         "overview",
         "Overview",
         "Whether Claude, the gateway and what both depend on are fine, as the sidecars beside the gateway see it.",
-        [_now(), _checks(), _fleet(), _dependencies(), _machine(), _jobs()],
+        [_now(), _checks(), _claude(), _fleet(), _dependencies(), _machine(), _jobs()],
         [variables.label("check", "Check", families.CHECK_UP)],
     )
 
@@ -189,11 +189,46 @@ def _checks() -> Row:
             ),
             graph(
                 "Probes without a verdict",
-                "Neither up nor down: held back by a budget, or we were cut off ourselves. A check that comes to no "
-                "verdict sees nothing.",
+                "Neither up nor down: offline is our own network, waiting a job that has not called in yet. A check "
+                "without a verdict sees nothing.",
                 Query(f"sum by (check, reason) ({events(families.CHECK_UNDECIDED, _CHECK)})", "{{check}}: {{reason}}"),
                 bars=True,
                 alerts=["ClaudeProbesHeldBack"],
+                width=8,
+            ),
+        ],
+    )
+
+
+def _claude() -> Row:
+    first = percentile(families.CLAUDE_FIRST_TOKEN, 'quantile="0.95"', 'window="5m"')
+    left = f"{of(families.CLAUDE_RATELIMIT_REMAINING)} / ({of(families.CLAUDE_RATELIMIT_LIMIT)} > 0)"
+    return Row(
+        "Claude",
+        [
+            graph(
+                "Requests by outcome",
+                "Of probes and of users (traffic). Failed: Claude or the way to it. Refused: a key, a limit.",
+                Query(f"sum by (source, outcome) ({rate(families.CLAUDE_REQUESTS)})", "{{source}}: {{outcome}}"),
+                unit=units.RequestsPerSecond,
+                stacked=True,
+                width=8,
+            ),
+            graph(
+                "First token, p95",
+                "Of 5 minutes, at the slowest pod and model. Only users wait: the gateway, or long prompts.",
+                Query(f"max by (source) ({first})", "{{source}}"),
+                unit=units.Seconds,
+                limits=[above("ClaudeFirstTokenSlow", "p95")],
+                width=8,
+            ),
+            graph(
+                "Left of the rate limits",
+                "The least that any check was told. At nothing everybody who shares the limit is refused.",
+                Query(f"min by (family) ({left})", "{{family}}"),
+                unit=units.PercentUnit,
+                share=True,
+                limits=[below("ClaudeRateLimitLow", "ratio")],
                 width=8,
             ),
         ],
@@ -233,7 +268,7 @@ def _dependencies() -> Row:
         [
             ranking(
                 "Certificates: days left",
-                "Until the earliest of the chain expires. Renew it, or find out why its renewal has not run.",
+                "Until the first of the chain expires. Renew it, or find out why its renewal has not run.",
                 Query(days, "{{check}}"),
                 unit=units.Days,
                 limits=[below("CertificateExpiresSoon", "days"), below("CertificateInLastDays", "days")],

@@ -39,12 +39,18 @@ def panels(board: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield panel
 
 
-def queries() -> Iterator[Asked]:
-    """Every query of every panel."""
-    for name, board in BOARDS.items():
-        for panel in panels(board):
+def queries(*names: str) -> Iterator[Asked]:
+    """Every query of every panel of the dashboards of these names; of all without a name."""
+    for name in names or BOARDS:
+        for panel in panels(BOARDS[name]):
             for target in panel["targets"]:
                 yield Asked(name, panel["title"], target["expr"], target["legendFormat"])
+
+
+def annotations(name: str) -> Iterator[Asked]:
+    """What is marked on every graph of the dashboard *name*."""
+    for annotation in BOARDS[name]["annotations"]["list"]:
+        yield Asked(name, annotation["name"], annotation["expr"], annotation["titleFormat"])
 
 
 def variables(board: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -32,22 +33,24 @@ def test_whatever_is_asked_is_answered(prometheus: Prometheus):
     wrong: list[str] = []
     for name, board in grafana.BOARDS.items():
         everything = grafana.everything(board)
-        ticked = dict(everything)
-        for variable in grafana.variables(board).values():
-            if variable["type"] != "query":
-                continue
-            values = _values(prometheus, variable["query"]["query"], ticked)
-            if not values:
-                wrong.append(f"{name}: the variable {variable['name']} has no values")
-                continue
-            ticked[variable["name"]] = grafana.ticked(values[:1] if variable["name"] == "pod" else values)
-        for asked in grafana.queries():
-            if asked.board == name:
-                wrong += _wrong(prometheus, asked, everything)
-                wrong += _wrong(prometheus, asked, ticked | {"by": "instance", "pod": ".*"})
-                wrong += _wrong(prometheus, asked, ticked)
+        ticked = everything | dict(_ticked(prometheus, board, everything))
+        for asked in (*grafana.queries(name), *grafana.annotations(name)):
+            wrong += _wrong(prometheus, asked, everything)
+            wrong += _wrong(prometheus, asked, ticked | {"by": "instance", "pod": ".*"})
+            wrong += _wrong(prometheus, asked, ticked)
     assert not wrong, "\n".join(wrong)
     _adds_up(prometheus)
+
+
+def _ticked(
+    prometheus: Prometheus, board: Mapping[str, Any], everything: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """The variables' values when a reader ticks one pod, and everything there is elsewhere."""
+    for name, variable in grafana.variables(board).items():
+        if variable["type"] == "query":
+            values = _values(prometheus, variable["query"]["query"], everything)
+            assert values, f"the variable {name} of {board['title']} has no values"
+            yield name, grafana.ticked(values[:1] if name == "pod" else values)
 
 
 def _adds_up(prometheus: Prometheus) -> None:
