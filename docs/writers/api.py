@@ -95,7 +95,10 @@ def _operation(methods: str, path: str, operation: Json) -> Iterator[str]:
     given = [(one["name"], one["in"], one["required"], one.get("description", ""), one["schema"]) for one in asked]
     if form:
         needed = form.get("required", ())
-        given += [(name, "form or query", name in needed, "", each) for name, each in form["properties"].items()]
+        given += [
+            (name, "form or query", name in needed, each.get("description", ""), each)
+            for name, each in form["properties"].items()
+        ]
     yield ""
     yield from table(
         ("parameter", "where", "type", "means"),

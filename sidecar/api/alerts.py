@@ -47,17 +47,17 @@ class NextStep(Part):
 
     at: Stamp | None = Field(description="When; null if it comes when the facts change.")
     channel: str = Field(description="For whom; empty if for nobody in particular.")
-    what: str
+    what: str = Field(description="What happens then.")
 
 
 class ToldChannel(Part):
     """What one channel knows of an alert."""
 
-    channel: str
+    channel: str = Field(description="The channel's name.")
     open: bool = Field(
         description="Whether it was told that the alert fires, or is about to be, and not yet that it ended."
     )
-    opened_at: Stamp | None
+    opened_at: Stamp | None = Field(description="When it was told last that the alert fires.")
     told_at: Stamp | None = Field(description="When the last opening or reminder was put.")
     reason: str = Field(description="Why it is told nothing now, or was told last.")
     due: Stamp | None = Field(description="When the decision is looked at again.")
@@ -66,34 +66,36 @@ class ToldChannel(Part):
 class ShownAlert(Part):
     """One alert: Prometheus' fields, then ours."""
 
-    labels: dict[str, str]
-    annotations: dict[str, str]
-    state: AlertState
-    active_at: Stamp = Field(alias="activeAt")
-    keep_firing_since: Stamp | None = Field(alias="keepFiringSince")
-    value: str
-    fingerprint: str
-    rule: str
-    group: str
-    severity: str
+    labels: dict[str, str] = Field(description="The alert's labels, `alertname` among them.")
+    annotations: dict[str, str] = Field(description="Its texts.")
+    state: AlertState = Field(description="pending, firing or ended.")
+    active_at: Stamp = Field(alias="activeAt", description="When the condition began to hold.")
+    keep_firing_since: Stamp | None = Field(
+        alias="keepFiringSince", description="Since when only `keep_firing_for` keeps it."
+    )
+    value: str = Field(description="The last value, as Prometheus writes numbers.")
+    fingerprint: str = Field(description="Of its labels: the same in every daemon.")
+    rule: str = Field(description="The rule's name.")
+    group: str = Field(description="The rule's group.")
+    severity: str = Field(description="Its severity; empty when it has none.")
     text: str = Field(description="The state in words.")
-    fired_at: Stamp | None
-    ended_at: Stamp | None
-    end_reason: EndReason | None
+    fired_at: Stamp | None = Field(description="When it began to fire.")
+    ended_at: Stamp | None = Field(description="When it ended.")
+    end_reason: EndReason | None = Field(description="Why it ended.")
     condition: str = Field(description="The rule's comparison in words.")
     samples: float | None = Field(description="Observations behind the value.")
     evidence: str = Field(description="What the failed probe said.")
     verdict: str = Field(description="Whose it is to mend, as far as the failed probe tells; else empty.")
     next_step: str = Field(description="What to do about it, as the rule or the failed probe says.")
-    runbook: str
-    channels: list[ToldChannel]
-    next: list[NextStep]
+    runbook: str = Field(description="Address of its runbook; empty without one.")
+    channels: list[ToldChannel] = Field(description="What each channel knows.")
+    next: list[NextStep] = Field(description="What comes next, the earliest first.")
 
 
 class Alerts(Part):
     """Alerts."""
 
-    alerts: list[ShownAlert]
+    alerts: list[ShownAlert] = Field(description="The alerts.")
 
 
 def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:

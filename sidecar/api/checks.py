@@ -47,11 +47,11 @@ class AllChecks(Asked):
 class Probe(Part):
     """One probe as it was."""
 
-    at: Stamp
-    ok: bool
+    at: Stamp = Field(description="When it began.")
+    ok: bool = Field(description="Whether it succeeded.")
     seconds: float = Field(description="How long it took.")
     error_type: str = Field(description="One word of a closed list; empty if it succeeded.")
-    message: str
+    message: str = Field(description="What was found, when it did not.")
     notes: dict[str, str | float] = Field(description="What it found out: status, request id, model.")
     text: str = Field(description="The probe in words.")
 
@@ -59,15 +59,15 @@ class Probe(Part):
 class CheckSummary(Part):
     """One check in short."""
 
-    name: str
-    type: str
-    target: str
+    name: str = Field(description="The check's name.")
+    type: str = Field(description="Its type.")
+    target: str = Field(description="What is probed, without secrets.")
     critical: bool = Field(description="Whether health is critical when it is down.")
-    state: CheckStatus
+    state: CheckStatus = Field(description="up, down or unknown.")
     since: Stamp | None = Field(description="When the state began.")
     reason: str = Field(description="Why it is in that state, in words.")
-    labels: dict[str, str]
-    last: Probe | None
+    labels: dict[str, str] = Field(description="Labels of its series.")
+    last: Probe | None = Field(description="Its last probe; null before the first.")
     next_run: Stamp | None = Field(description="When it is probed next, if that is known.")
     uptime: dict[str, Uptime] = Field(description="How long it was up in the last 1h, 24h, 7d and 30d.")
     recent: list[Outcome] = Field(description="Its last probes, the oldest first: as many as were asked for.")
@@ -90,11 +90,11 @@ class CheckDetail(CheckSummary):
     timeout: float = Field(description="Seconds after which a probe has failed.")
     failures: int = Field(description="Failures in a row, up to now.")
     successes: int = Field(description="Successes in a row, up to now.")
-    failure_threshold: int
-    success_threshold: int
+    failure_threshold: int = Field(description="Failures in a row that make it down.")
+    success_threshold: int = Field(description="Successes in a row that make it up.")
     costs: bool = Field(description="Whether each probe costs money.")
     schedule: str = Field(description="When it is probed, in words.")
-    depends_on: list[str]
+    depends_on: list[str] = Field(description="Checks without which it cannot be up.")
     phases: dict[str, float] = Field(description="Seconds of each phase of the last probe.")
     latency: Latency | None = Field(description="How long its last probes took; null if none succeeded.")
     last_failure: Probe | None = Field(description="The last failed probe, also after a recovery.")
@@ -106,7 +106,7 @@ class Run(Part):
     """What a probe that was asked for came to."""
 
     finished: bool = Field(description="Whether it has ended; else it goes on, and the check's page will tell.")
-    check: CheckSummary
+    check: CheckSummary = Field(description="The check after the probe.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class _Event(BaseModel):
 class RequestEvent(_Event):
     """One request to Claude, when it is over. Times are seconds."""
 
-    type: Literal["request"]
+    type: Literal["request"] = Field(description="What the event is.")
     model: str = Field(description="The model that was asked.")
     target: str = Field("claude", description="Where it was asked: an address without user or query.")
     status: int | None = Field(None, description="HTTP status of the answer; none when there was no answer.")
@@ -76,7 +76,7 @@ class RequestEvent(_Event):
 class SampleEvent(_Event):
     """One change of a metric of the sender's own."""
 
-    type: Literal["counter", "gauge", "histogram"]
+    type: Literal["counter", "gauge", "histogram"] = Field(description="What the metric is.")
     name: str = Field(description="The metric: letters, digits and underscores.")
     value: float = Field(1.0, description="By how much a counter grows, what a gauge is, what a histogram observes.")
     help: str = Field("", description="What the metric means.")
@@ -86,9 +86,9 @@ class SampleEvent(_Event):
 class BreakerEvent(_Event):
     """The state of a circuit breaker."""
 
-    type: Literal["circuit_breaker"]
+    type: Literal["circuit_breaker"] = Field(description="What the event is.")
     name: str = Field(description="Which one.")
-    state: Literal["closed", "half_open", "open"]
+    state: Literal["closed", "half_open", "open"] = Field(description="What it is now.")
 
 
 Event = Annotated[RequestEvent | SampleEvent | BreakerEvent, Field(discriminator="type")]

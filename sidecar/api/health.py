@@ -107,24 +107,24 @@ def batch(found: Health) -> Batch:
 class CheckHealth(Part):
     """One check in `/health`."""
 
-    name: str
-    type: str
-    target: str
-    critical: bool
-    state: CheckStatus
-    since: Stamp | None
-    last_probe: Stamp | None
+    name: str = Field(description="The check's name.")
+    type: str = Field(description="Its type.")
+    target: str = Field(description="What is probed, without secrets.")
+    critical: bool = Field(description="Whether health is critical when it is down.")
+    state: CheckStatus = Field(description="up, down or unknown.")
+    since: Stamp | None = Field(description="Since when it is so.")
+    last_probe: Stamp | None = Field(description="When it was probed last.")
     message: str = Field(description="Of the failure that speaks against it.")
-    error_type: str
+    error_type: str = Field(description="Why it is down, in a word.")
 
 
 class ConfigurationHealth(Part):
     """What runs, and whether it is what the files say."""
 
-    ok: bool
-    loaded: Stamp
+    ok: bool = Field(description="Whether what the files say is what runs.")
+    loaded: Stamp = Field(description="When the running configuration was loaded.")
     last_good: bool = Field(description="Whether the last good configuration runs, because the files are broken.")
-    problem: str
+    problem: str = Field(description="What is wrong with the files.")
     needs_restart: list[str] = Field(description="Settings that are other in the files, and wait for a restart.")
     hash: str = Field(description="Of the files that run; the same on pods with the same configuration.")
 
@@ -132,17 +132,17 @@ class ConfigurationHealth(Part):
 class HealthDocument(Part):
     """What `/health` answers."""
 
-    status: Status
-    critical_failures: list[str]
-    checks: list[CheckHealth]
-    configuration: ConfigurationHealth
-    timestamp: Stamp
+    status: Status = Field(description="healthy, degraded, critical or unknown.")
+    critical_failures: list[str] = Field(description="Critical checks that are down.")
+    checks: list[CheckHealth] = Field(description="Every check.")
+    configuration: ConfigurationHealth = Field(description="Whether the files are in use.")
+    timestamp: Stamp = Field(description="When this was so.")
 
 
 class Turning(Part):
     """Whether the daemon does its work."""
 
-    status: Word
+    status: Word = Field(description="The answer in a word.")
     problems: list[str] = Field(description="What is missing, in words.")
 
 

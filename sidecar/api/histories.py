@@ -11,8 +11,8 @@ from sidecar.model.history import CheckHistory
 class Outcome(Part):
     """One probe in short."""
 
-    at: Stamp
-    outcome: Verdict
+    at: Stamp = Field(description="When the probe began.")
+    outcome: Verdict = Field(description="What it came to.")
     seconds: float = Field(description="How long it took.")
 
 
@@ -27,9 +27,9 @@ class Uptime(Part):
 class Latency(Part):
     """How long the successful ones of the last probes took, in seconds."""
 
-    least: float
-    median: float
-    most: float
+    least: float = Field(description="The shortest, in seconds.")
+    median: float = Field(description="The median, in seconds.")
+    most: float = Field(description="The longest, in seconds.")
     count: int = Field(description="How many there were.")
 
 

@@ -23,44 +23,44 @@ class AskedNotifications(Asked):
 class ToldAlert(Part):
     """One alert in a message."""
 
-    fingerprint: str
-    labels: dict[str, str]
-    reason: str
+    fingerprint: str = Field(description="Of the alert's labels.")
+    labels: dict[str, str] = Field(description="The alert's labels.")
+    reason: str = Field(description="Why it is told.")
 
 
 class Waiting(Part):
     """A message that waits."""
 
-    id: str
-    channel: str
-    kind: NotifyKind
-    waiting_since: Stamp
+    id: str = Field(description="The message's id.")
+    channel: str = Field(description="For whom it waits.")
+    kind: NotifyKind = Field(description="What the message is.")
+    waiting_since: Stamp = Field(description="Since when it waits.")
     expires_at: Stamp = Field(description="When it is given up.")
-    attempts: int
+    attempts: int = Field(description="How often it was tried.")
     maybe: bool = Field(description="Whether it may have arrived all the same.")
     partly: bool = Field(description="Whether some recipients have it.")
     error: str = Field(description="Why it cannot be read; such a message is never sent.")
-    alerts: list[ToldAlert]
+    alerts: list[ToldAlert] = Field(description="The alerts in it.")
 
 
 class Dead(Part):
     """A message that is given up."""
 
-    id: str
-    channel: str
-    kind: NotifyKind
-    died_at: Stamp
-    reason: str
-    attempts: int
+    id: str = Field(description="The message's id.")
+    channel: str = Field(description="Whom it did not reach.")
+    kind: NotifyKind = Field(description="What the message was.")
+    died_at: Stamp = Field(description="When it was given up.")
+    reason: str = Field(description="Why.")
+    attempts: int = Field(description="How often it was tried.")
     maybe: bool = Field(description="Whether it may have arrived all the same.")
-    alerts: list[ToldAlert]
+    alerts: list[ToldAlert] = Field(description="The alerts in it.")
 
 
 class Notifications(Part):
     """What waits, in the order in which it was put, and what is given up, the latest first."""
 
-    waiting: list[Waiting]
-    dead: list[Dead]
+    waiting: list[Waiting] = Field(description="Messages that wait, the oldest first.")
+    dead: list[Dead] = Field(description="Messages that were given up, the latest first.")
 
 
 def routes(contents: Callable[[str | None, int], Awaitable[Contents]]) -> list[web.RouteDef]:

@@ -129,7 +129,8 @@ def _body(route: web.RouteDef, operation: Operation, schemas: _Schemas) -> dict[
         return None
     found = [each for each in schemas.parameters(operation.asks) if f"{{{each[0]}}}" not in _path(route)]
     required = [name for name, _, needed in found if needed]
-    form = {"type": "object", "properties": {name: _plain(schema) for name, schema, _ in found}, "required": required}
+    fields = {name: {"description": schema.get("description", "")} | _plain(schema) for name, schema, _ in found}
+    form = {"type": "object", "properties": fields, "required": required}
     return {"required": bool(required), "content": {"application/x-www-form-urlencoded": {"schema": form}}}
 
 

@@ -55,7 +55,7 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True)
 
-    status: Literal["error"] = "error"
+    status: Literal["error"] = Field("error", description="Tells it from a good answer.")
     error_type: Word = Field(alias="errorType", description="What kind of mistake it is.")
     error: str = Field(description="What was found, what was expected, and what to do.")
 

@@ -50,36 +50,36 @@ class RangeQuery(AskedAsPrometheus):
 class Element(Part):
     """One value."""
 
-    metric: dict[str, str]
-    value: Pair
+    metric: dict[str, str] = Field(description="Labels of the series.")
+    value: Pair = Field(description="Time in seconds, and the value as a text.")
 
 
 class Points(Part):
     """One series."""
 
-    metric: dict[str, str]
-    values: list[Pair]
+    metric: dict[str, str] = Field(description="Labels of the series.")
+    values: list[Pair] = Field(description="Times in seconds, and the values as texts.")
 
 
 class VectorResult(Part):
     """A value for each of some label sets."""
 
-    kind: Literal["vector"] = Field(alias="resultType")
-    result: list[Element]
+    kind: Literal["vector"] = Field(alias="resultType", description="What the result is.")
+    result: list[Element] = Field(description="Its elements.")
 
 
 class MatrixResult(Part):
     """Series."""
 
-    kind: Literal["matrix"] = Field(alias="resultType")
-    result: list[Points]
+    kind: Literal["matrix"] = Field(alias="resultType", description="What the result is.")
+    result: list[Points] = Field(description="Its series.")
 
 
 class PlainResult(Part):
     """One number or one text."""
 
-    kind: Literal["scalar", "string"] = Field(alias="resultType")
-    result: Pair
+    kind: Literal["scalar", "string"] = Field(alias="resultType", description="What the result is.")
+    result: Pair = Field(description="Time in seconds, and the value as a text.")
 
 
 Result = Annotated[VectorResult | MatrixResult | PlainResult, Field(discriminator="kind")]

@@ -49,13 +49,13 @@ class AskedSilence(Asked):
 class AskedOne(Asked):
     """Which silence."""
 
-    id: str
+    id: str = Field(description="The silence's id.")
 
 
 class AskedAck(Asked):
     """Which alert, and who has seen it."""
 
-    fingerprint: str
+    fingerprint: str = Field(description="The alert's fingerprint.")
     by: Name
     comment: Comment = ""
 
@@ -63,40 +63,40 @@ class AskedAck(Asked):
 class AskedAlert(Asked):
     """Which alert."""
 
-    fingerprint: str
+    fingerprint: str = Field(description="The alert's fingerprint.")
 
 
 class ShownSilence(Part):
     """One silence."""
 
-    id: str
-    state: SilenceState
-    matchers: list[str]
-    starts_at: Stamp
-    ends_at: Stamp
-    created_by: str
-    comment: str
+    id: str = Field(description="Its id.")
+    state: SilenceState = Field(description="pending, active or expired.")
+    matchers: list[str] = Field(description="Which alerts it silences: all of these have to match.")
+    starts_at: Stamp = Field(description="When it begins.")
+    ends_at: Stamp = Field(description="When it ends.")
+    created_by: str = Field(description="Who made it.")
+    comment: str = Field(description="Why.")
 
 
 class Silences(Part):
     """Silences."""
 
-    silences: list[ShownSilence]
+    silences: list[ShownSilence] = Field(description="The silences; those that are over are shown for five days.")
 
 
 class ShownAck(Part):
     """One acknowledgement."""
 
-    fingerprint: str
-    at: Stamp
-    by: str
-    comment: str
+    fingerprint: str = Field(description="The alert's fingerprint.")
+    at: Stamp = Field(description="When it was said.")
+    by: str = Field(description="Who works on it.")
+    comment: str = Field(description="What they said.")
 
 
 class Acks(Part):
     """Acknowledgements."""
 
-    acks: list[ShownAck]
+    acks: list[ShownAck] = Field(description="The acknowledgements that hold.")
 
 
 def routes(quieter: Quieter, now: Callable[[], float]) -> list[web.RouteDef]:

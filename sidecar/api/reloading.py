@@ -21,7 +21,7 @@ class Status(Protocol):
 class Reloaded(Part):
     """What became of a reload."""
 
-    ok: bool
+    ok: bool = Field(description="Whether the files are in use now.")
     problem: str = Field(description="Every mistake in the files.")
     needs_restart: list[str] = Field(description="Settings that are other in the files, and wait for a restart.")
 

@@ -45,40 +45,40 @@ class AskedRules(AskedAsPrometheus):
 class ShownAlerting(Part):
     """An alerting rule: Prometheus' fields, then ours."""
 
-    type: Literal["alerting"] = "alerting"
-    name: str
-    query: str
-    state: Literal["inactive", "pending", "firing"]
+    type: Literal["alerting"] = Field("alerting", description="Tells it from a recording rule.")
+    name: str = Field(description="The rule's name.")
+    query: str = Field(description="Its expression, vars filled in.")
+    state: Literal["inactive", "pending", "firing"] = Field(description="The furthest that any of its alerts has come.")
     duration: float = Field(description="Seconds for which the condition must hold.")
-    keep_firing_for: float = Field(alias="keepFiringFor")
-    labels: dict[str, str]
-    annotations: dict[str, str]
-    alerts: list[ShownAlert]
-    health: Literal["unknown", "ok", "err"]
-    last_error: str = Field(alias="lastError")
+    keep_firing_for: float = Field(alias="keepFiringFor", description="In seconds.")
+    labels: dict[str, str] = Field(description="Labels that it sets; templates.")
+    annotations: dict[str, str] = Field(description="Its texts; templates.")
+    alerts: list[ShownAlert] = Field(description="Its active alerts.")
+    health: Literal["unknown", "ok", "err"] = Field(description="How its last evaluation went.")
+    last_error: str = Field(alias="lastError", description="Why it failed.")
     evaluation_time: float = Field(alias="evaluationTime", description="Seconds that its group's last turn took.")
-    last_evaluation: Stamp = Field(alias="lastEvaluation")
+    last_evaluation: Stamp = Field(alias="lastEvaluation", description="When it was evaluated last.")
     line: int = Field(description="Where it stands in its file.")
     subject: list[str] = Field(description="What is judged: the expression without its outermost comparison.")
     condition: str = Field(description="That comparison in words; empty if there is none.")
-    cooldown: float
-    repeat: float
+    cooldown: float = Field(description="Seconds between two openings of one alert.")
+    repeat: float = Field(description="Seconds between two reminders; 0 for none.")
     channels: list[str] = Field(description="Who is told; everybody when empty.")
-    on_no_data: str
-    min_samples: int
+    on_no_data: str = Field(description="What no data mean: ok, keep or alert.")
+    min_samples: int = Field(description="Observations below which an element is no data.")
 
 
 class ShownRecording(Part):
     """A recording rule."""
 
-    type: Literal["recording"] = "recording"
-    name: str
-    query: str
-    labels: dict[str, str]
-    health: Literal["unknown", "ok", "err"]
-    last_error: str = Field(alias="lastError")
+    type: Literal["recording"] = Field("recording", description="Tells it from an alerting rule.")
+    name: str = Field(description="Name of the series.")
+    query: str = Field(description="Its expression, vars filled in.")
+    labels: dict[str, str] = Field(description="Labels that it sets.")
+    health: Literal["unknown", "ok", "err"] = Field(description="How its last evaluation went.")
+    last_error: str = Field(alias="lastError", description="Why it failed.")
     evaluation_time: float = Field(alias="evaluationTime", description="Seconds that its group's last turn took.")
-    last_evaluation: Stamp = Field(alias="lastEvaluation")
+    last_evaluation: Stamp = Field(alias="lastEvaluation", description="When it was evaluated last.")
     line: int = Field(description="Where it stands in its file.")
 
 
@@ -88,19 +88,19 @@ ShownRule = Annotated[ShownAlerting | ShownRecording, Field(discriminator="type"
 class ShownGroup(Part):
     """One group."""
 
-    name: str
-    file: str
-    interval: float
-    limit: int
-    evaluation_time: float = Field(alias="evaluationTime")
-    last_evaluation: Stamp = Field(alias="lastEvaluation")
-    rules: list[ShownRule]
+    name: str = Field(description="The group's name.")
+    file: str = Field(description="Its file.")
+    interval: float = Field(description="Seconds between two evaluations.")
+    limit: int = Field(description="How many elements a rule may yield; 0 for any number.")
+    evaluation_time: float = Field(alias="evaluationTime", description="How long the last evaluation took, in seconds.")
+    last_evaluation: Stamp = Field(alias="lastEvaluation", description="When it was evaluated last.")
+    rules: list[ShownRule] = Field(description="Its rules, in their order.")
 
 
 class Groups(Part):
     """Groups with their rules."""
 
-    groups: list[ShownGroup]
+    groups: list[ShownGroup] = Field(description="The groups, in the order of their files.")
 
 
 def routes(ruling: Ruling, now: Callable[[], float]) -> list[web.RouteDef]:

@@ -57,9 +57,9 @@ class AskedMetadata(AskedAsPrometheus):
 class Metadata(Part):
     """What a metric is."""
 
-    type: str
-    help: str
-    unit: str = ""
+    type: str = Field(description="gauge, counter, histogram, summary or unknown.")
+    help: str = Field(description="What it means.")
+    unit: str = Field("", description="Empty: the name says it.")
 
 
 def routes(querier: Callable[[], Querier], live: Callable[[], Live]) -> list[web.RouteDef]:

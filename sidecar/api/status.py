@@ -16,14 +16,14 @@ _TEXT: Final = "text/plain"
 class BuildInfo(Part):
     """Prometheus' fields, and what we are."""
 
-    version: str
-    revision: str = ""
-    branch: str = ""
-    build_user: str = Field("", alias="buildUser")
-    build_date: str = Field("", alias="buildDate")
-    go_version: str = Field("", alias="goVersion")
-    application: str = "claude-sidecar"
-    python: str
+    version: str = Field(description="The release that runs.")
+    revision: str = Field("", description="Prometheus' field; empty.")
+    branch: str = Field("", description="Prometheus' field; empty.")
+    build_user: str = Field("", alias="buildUser", description="Prometheus' field; empty.")
+    build_date: str = Field("", alias="buildDate", description="Prometheus' field; empty.")
+    go_version: str = Field("", alias="goVersion", description="Prometheus' field; empty.")
+    application: str = Field("claude-sidecar", description="Who answers here.")
+    python: str = Field(description="Python's version.")
 
 
 def routes(ready: Callable[[], Sequence[str]], alive: Callable[[], Sequence[str]]) -> list[web.RouteDef]:

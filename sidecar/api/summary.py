@@ -45,7 +45,7 @@ class AskedSummary(Asked):
 class Percentiles(Part):
     """How one kind of duration was distributed, in seconds."""
 
-    metric: str
+    metric: str = Field(description="The histogram's name.")
     labels: dict[str, str] = Field(description="Model, target, source.")
     samples: float = Field(description="How many observations stand behind them.")
     quantiles: dict[str, float] = Field(description="By quantile: 0.5, 0.9, 0.95, 0.99.")
@@ -54,41 +54,41 @@ class Percentiles(Part):
 class Count(Part):
     """How much of something there was."""
 
-    labels: dict[str, str]
-    count: float
+    labels: dict[str, str] = Field(description="What is counted.")
+    count: float = Field(description="How many there were in the window.")
 
 
 class Queue(Part):
     """What waits for one channel."""
 
-    channel: str
-    waiting: float
-    oldest_seconds: float
+    channel: str = Field(description="The channel's name.")
+    waiting: float = Field(description="How many messages wait.")
+    oldest_seconds: float = Field(description="Age of the oldest, in seconds.")
 
 
 class AlertCounts(Part):
     """How many alerts there are."""
 
-    firing: int
-    pending: int
+    firing: int = Field(description="How many fire.")
+    pending: int = Field(description="How many are pending.")
     by_severity: dict[str, int] = Field(description="Those that fire.")
 
 
 class Summary(Part):
     """The window in numbers."""
 
-    window: Window
-    at: Stamp
-    health: Literal["healthy", "degraded", "unknown", "critical"]
-    critical_failures: list[str]
+    window: Window = Field(description="Over what is counted.")
+    at: Stamp = Field(description="When this was so.")
+    health: Literal["healthy", "degraded", "unknown", "critical"] = Field(description="Overall health.")
+    critical_failures: list[str] = Field(description="Critical checks that are down.")
     checks: dict[str, int] = Field(description="How many checks are up, down and unknown.")
-    alerts: AlertCounts
-    percentiles: list[Percentiles]
+    alerts: AlertCounts = Field(description="How many alerts there are.")
+    percentiles: list[Percentiles] = Field(description="Durations and first tokens of requests.")
     requests: list[Count] = Field(description="Requests to Claude, by model, outcome, error_type and source.")
     tokens: list[Count] = Field(description="Tokens, by model, token_type and source.")
     cost_dollars: list[Count] = Field(description="List price, by model and source.")
     deliveries: list[Count] = Field(description="What became of messages, by channel and result.")
-    outbox: list[Queue]
+    outbox: list[Queue] = Field(description="Messages that wait, by channel.")
 
 
 def routes(

@@ -42,11 +42,11 @@ class AskedTimeline(Asked):
 class Line(Part):
     """One thing that happened."""
 
-    at: Stamp
-    event: Event
+    at: Stamp = Field(description="When it happened.")
+    event: Event = Field(description="What it was, in a word.")
     text: str = Field(description="What happened, in words.")
     detail: str = Field(description="The reason, the kind of message, or what the other end said.")
-    channel: str
+    channel: str = Field(description="Which channel it is about; empty for none.")
     message: str = Field(description="The message's id.")
     due: Stamp | None = Field(description="When the decision was to be looked at again.")
 
@@ -61,19 +61,19 @@ class AskedHistory(Asked):
 class KnownAlert(Part):
     """An alert of the last 30 days."""
 
-    fingerprint: str
-    labels: dict[str, str]
+    fingerprint: str = Field(description="Of its labels.")
+    labels: dict[str, str] = Field(description="Its labels.")
     seen_at: Stamp = Field(description="When it changed last.")
 
 
 class Timeline(Part):
     """One alert's story."""
 
-    fingerprint: str
+    fingerprint: str = Field(description="Of the alert's labels.")
     labels: dict[str, str] = Field(description="Empty if nobody remembers them.")
     alert: ShownAlert | None = Field(description="The alert as it is; null when it ended some time ago.")
     timeline: list[Line] = Field(description="The oldest first.")
-    next: list[NextStep]
+    next: list[NextStep] = Field(description="What comes next, the earliest first.")
 
 
 def line(entry: Entry) -> Line:

@@ -1,5 +1,6 @@
 """What is documented is there, and what is there is documented."""
 
+import json
 import re
 import sys
 from importlib import import_module
@@ -180,3 +181,24 @@ def test_every_variable_of_ours_is_in_the_reference():
     }
 
     assert {name for name in read if name not in REFERENCE} == set()
+
+
+def test_every_field_of_the_api_is_described():
+    """Each field of an answer, and each parameter of a route that is described at all, says what it is."""
+    api = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
+    schemas = api["components"]["schemas"].items()
+    bare = [
+        f"{name}.{key}"
+        for name, schema in schemas
+        for key, each in schema.get("properties", {}).items()
+        if not each.get("description")
+    ]
+    operations = [each for methods in api["paths"].values() for each in methods.values() if "summary" in each]
+    bare += [
+        f"{operation['summary']} {each['name']}"
+        for operation in operations
+        for each in operation.get("parameters", ())
+        if not each["description"]
+    ]
+
+    assert bare == []
