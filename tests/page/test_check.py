@@ -137,3 +137,24 @@ async def test_an_unknown_check(world, looking):
 
     assert page.status == 404
     assert "got the check 'nobody', expected one of: gateway" in unescape(page.text)
+
+
+async def test_a_check_with_many_series(world, looking):
+    """Of a check that scrapes others, some series are shown, and how many there are."""
+    lines = "".join(f'many{{n="{n}"}} 1\n' for n in range(300))
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=f"# TYPE many gauge\n{lines}")
+
+    gateway = web.Application()
+    gateway.router.add_get("/{path:.*}", answer)
+    world.wire.serve("gateway", gateway)
+    await world.start(world.settings(checks=[{"type": "scrape", "name": "gateway", "url": "http://gateway/metrics"}]))
+    await asyncio.sleep(20.3)
+
+    said = words((await looking.get("/checks/gateway")).text)
+
+    (total,) = re.findall(r"Its series (\d+) series", said)
+    assert int(total) > 300
+    assert f"{int(total) - 200} more series" in said
+    assert said.count("many{") <= 200

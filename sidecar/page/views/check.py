@@ -17,11 +17,12 @@ from sidecar.model.uptime import WINDOWS
 from sidecar.page import alerts, headline, rows
 from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Frame, Page, Section
+from sidecar.page.paced import paced
 from sidecar.page.views import MissingError
 from sidecar.templating.safe import number
 
 _SERIES: Final = 200
-"""Series that are shown; a check that scrapes others may have thousands."""
+"""Series that are shown."""
 _ALERTS: Final = 20
 
 
@@ -43,7 +44,7 @@ class _Seen:
     active: Sequence[Alert]
     about: Sequence[alerts.Shown]
     more_alerts: int
-    series: Sequence[tuple[Labels, float]]  # without the buckets of histograms
+    series: Sequence[tuple[Labels, float]]
     below: Sequence[_Near]
     above: Sequence[_Near]
     url: str  # where people reach the daemon; empty when nobody said
@@ -72,7 +73,7 @@ async def look(daemon: Daemon, name: str, /) -> Callable[[], Page]:
         active=daemon.book.alerts(),
         about=await alerts.shown(about[:_ALERTS], daemon, now),
         more_alerts=max(0, len(about) - _ALERTS),
-        series=[found for found in api.current(daemon.series(name), now) if not found[0].name.endswith("_bucket")],
+        series=await _live(daemon, name, now),
         below=list(_near(check.depends_on, states)),
         above=list(_near([one.name for one in daemon.checks if name in one.depends_on], states)),
         url=daemon.external_url.rstrip("/"),
@@ -92,6 +93,16 @@ def _row(daemon: Daemon, check: Check, state: CheckState, now: float) -> rows.Ro
         phases=rows.phases(daemon, check.name, now),
         next_run=daemon.next_run(check.name),
     )
+
+
+async def _live(daemon: Daemon, name: str, now: float) -> list[tuple[Labels, float]]:
+    """The check's series, without the buckets of histograms; a check that scrapes others may have thousands."""
+    return [
+        found
+        async for one in paced(daemon.series(name))
+        if not one.labels.name.endswith("_bucket")
+        for found in api.current([one], now)
+    ]
 
 
 def _near(names: Sequence[str], states: Mapping[str, CheckState]) -> Iterator[_Near]:
