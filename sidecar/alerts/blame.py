@@ -15,9 +15,6 @@ from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
 from sidecar.model.notifications import Blame
 from sidecar.templating import safe, times
 
-FRESH: Final = 30.0
-"""Seconds before a check went down from which on another's success says something about the same time."""
-
 _UNREACHED: Final = frozenset({ErrorType.DNS, ErrorType.CONNECT, ErrorType.TLS, ErrorType.RESET})
 _ALONE: Final = 2  # other hosts that cannot be reached either, from which on it is not they who are away
 _MESSAGES: Final = ("claude.messages", "claude.stream")
@@ -120,7 +117,8 @@ def _by_its_words(failure: ProbeResult) -> Blame | None:
 
 def _beside(own: Witness, failure: ProbeResult, direct: Sequence[Witness]) -> Blame | None:
     """What the checks say that ask the API itself."""
-    word, since = failure.error_type, (own.state.since or failure.at) - FRESH
+    # A success says something about the same time when it ended while the probe ran that took the check down, or later.
+    word, since = failure.error_type, (failure.at if own.state.since is None else own.state.since) - failure.duration
     same = [other for other in direct if other.word == word]
     if same and word not in _UNREACHED and word != ErrorType.TIMEOUT:
         return _also(word, same)
@@ -131,7 +129,7 @@ def _beside(own: Witness, failure: ProbeResult, direct: Sequence[Witness]) -> Bl
         return None  # another key, account or supplier may be behind the gateway
     alike = [other for other in direct if word in _UNREACHED or _asks_alike(own, other)]
     well = [other for other in alike if other.reached(since)]
-    if not well or any(other.failure for other in alike):
+    if not well or any(other.state.failures for other in alike):
         return None
     latest = max(well, key=lambda other: other.state.last.at if other.state.last else 0.0)
     at = times.clock(latest.state.last.at, failure.at) if latest.state.last else ""

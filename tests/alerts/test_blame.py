@@ -9,10 +9,10 @@ NOON = 1767614400.0
 REQUEST = {"request_id": "req_011CSHoEeqs5C35K2UUqR7Fy"}
 
 
-def down(word: str, fault: str = "", **notes: str) -> CheckState:
+def down(word: str, fault: str = "", duration: float = 0.1, **notes: str) -> CheckState:
     """The state of a check that went down at noon."""
     noted = notes | ({"fault": fault} if fault else {})
-    failure = ProbeResult(NOON + 5, 0.1, word, "no", noted)
+    failure = ProbeResult(NOON + 5, duration, word, "no", noted)
     return CheckState(CheckStatus.DOWN, since=NOON, failures=3, last=failure, last_failure=failure)
 
 
@@ -141,10 +141,19 @@ CANCELLED = CheckState(CheckStatus.UP, since=NOON - 3600, failures=1, last=Probe
             ("gateway", "the gateway, or the way to it"),
             id="a list of models is a witness for the way to the API",
         ),
-        pytest.param(gateway(UNREACHED), (api(up(NOON - 31)),), None, id="a success from before it went down"),
+        pytest.param(gateway(UNREACHED), (api(up(NOON - 1)),), None, id="a success from before it went down"),
+        pytest.param(
+            gateway(down("timeout", duration=10.0)),
+            (api(up(NOON - 9)),),
+            ("gateway", "the gateway, or the way to it"),
+            id="a success while the probe ran that took it down",
+        ),
         pytest.param(gateway(UNREACHED), (api(CANCELLED),), None, id="a witness whose last probe failed"),
         pytest.param(
             gateway(down("timeout")), (api(up()), api(down("dns"), "second")), None, id="witnesses who disagree"
+        ),
+        pytest.param(
+            gateway(down("timeout")), (api(up()), api(CANCELLED, "second")), None, id="a witness who begins to doubt"
         ),
         pytest.param(gateway(UNREACHED), (), None, id="nobody asks the API itself"),
         # The pod's own network.

@@ -20,6 +20,14 @@ MESSAGE: Final = {
 }
 OVERLOADED: Final = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 
+HELD: Final = """
+groups:
+  - name: held
+    rules:
+      - {alert: AtOnce, expr: sidecar_check_up == 0}
+      - {alert: Held, expr: sidecar_check_up == 0, for: 30s}
+"""
+
 
 class Claude:
     """Speaks the API under one name; `status` is what it answers with."""
@@ -110,13 +118,15 @@ async def test_whose_fault_it_is(world: World):
 async def test_a_gateway_that_is_gone_while_the_api_is_there(world: World):
     """The check that asks the API itself is the witness, with the time at which it reached it."""
     Claude(world, "llm-gateway"), Claude(world, "api.anthropic.com")
-    await world.start(settings(world))
+    (world.folder / "held.yml").write_text(HELD)
+    await world.start(settings(world) | {"rules": [{"file": "held.yml"}]})
     await asyncio.sleep(100.3)
 
     world.wire.refuse("llm-gateway")
     await asyncio.sleep(120)
 
-    (opening,) = alerts(world)
-    assert opening["blame"]["fault"] == "gateway"
-    assert opening["blame"]["ground"].startswith("connect; direct reached the API itself at ")
-    assert "sk-ant" not in json.dumps(opening)
+    opening = {alert["labels"]["alertname"]: alert for alert in alerts(world)}
+    assert opening["AtOnce"]["blame"] is None, "nobody has asked the API itself since"
+    assert opening["Held"]["blame"]["fault"] == "gateway"
+    assert opening["Held"]["blame"]["ground"].startswith("connect; direct reached the API itself at ")
+    assert "sk-ant" not in json.dumps(alerts(world))
