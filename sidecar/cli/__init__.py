@@ -1,8 +1,7 @@
 """The command line."""
 
-import platform
+import os
 import sys
-from importlib.metadata import version
 from typing import Final
 
 import click
@@ -47,9 +46,9 @@ COMMANDS: Final = {name: text for commands in TASKS.values() for name, text in c
     'an error is {"error": {"type", "message"}} on standard error. NO_COLOR and FORCE_COLOR choose colours.',
 )
 @click.version_option(
-    version("claude-sidecar"),
+    package_name="claude-sidecar",
     prog_name="sidecar",
-    message=f"%(prog)s %(version)s (Python {platform.python_version()}, {sys.platform} {platform.machine()})",
+    message=f"%(prog)s %(version)s (Python {sys.version.split()[0]}, {sys.platform} {os.uname().machine})",
 )
 @click.option(failing.TRACEBACK, is_flag=True, expose_value=False, help="Say where in sidecar itself something failed.")
 @click.pass_context
@@ -75,6 +74,6 @@ def main() -> None:
     terminal.prepare()
     try:
         # Outside of its standalone mode click hands back the code of an Exit instead of raising it.
-        sys.exit(cli.main(standalone_mode=False) or 0)
+        sys.exit(cli.main(prog_name="sidecar", standalone_mode=False) or 0)
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 -- Python would print it with the secrets in it
         failing.end(exc)

@@ -71,8 +71,11 @@ def packs(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comple
 
 
 def rule_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Files, and names of the shipped packs."""
-    return [*packs(ctx, param, incomplete), CompletionItem(incomplete, type="file")]
+    """Names of the shipped packs, and YAML files beside them; where no pack is meant, any file."""
+    found = packs(ctx, param, incomplete)
+    if not found:
+        return [CompletionItem(incomplete, type="file")]  # bash takes either names or files
+    return [*found, *(CompletionItem(str(path)) for path in sorted(Path().glob(f"{incomplete}*.y*ml")))]
 
 
 def _file(ctx: click.Context) -> Path:

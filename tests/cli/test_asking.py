@@ -269,16 +269,22 @@ def test_durations_for_people(seconds, text):
     assert screen.lasting(seconds) == text
 
 
-def test_names_of_alerts_are_completed(ask, monkeypatch):
-    """The shell hears the names of the daemon's rules; without a daemon it hears nothing, and no error."""
-    monkeypatch.setenv("_SIDECAR_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "sidecar explain Tar")
-    monkeypatch.setenv("COMP_CWORD", "2")
+def test_names_of_the_daemon_are_completed(ask, daemon, monkeypatch):
+    """The shell hears the names of rules and the ids of silences; without a daemon it hears nothing, and no error."""
+    asked = {"match": '{alertname="Completed"}', "created_by": "anna"}
+    silence = daemon.client().answer("/api/v1/silences", asked, method="POST")["data"]["id"]
 
-    assert ask().out.split() == ["plain,TargetDown"]
-    monkeypatch.setenv("SIDECAR_URL", "http://127.0.0.1:1")
-    silent = ask()
+    def complete(*words: str) -> Any:
+        monkeypatch.setenv("_SIDECAR_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", " ".join(["sidecar", *words]))
+        monkeypatch.setenv("COMP_CWORD", str(len(words)))
+        return ask()
+
+    assert complete("explain", "Tar").out.split() == ["plain,TargetDown"]
+    assert complete("silence", "expire", silence[:6]).out.split() == [f"plain,{silence}"]
+    silent = complete("ack", "--url", "http://127.0.0.1:1", "Tar")
     assert (silent.out, silent.err) == ("", "")
+    daemon.client().answer(f"/api/v1/silences/{silence}", method="DELETE")
 
 
 def test_what_held_a_message_back_is_told_with_its_end():
