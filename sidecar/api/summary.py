@@ -82,7 +82,7 @@ class Summary(Part):
     health: Literal["healthy", "degraded", "unknown", "critical"] = Field(description="Overall health.")
     critical_failures: list[str] = Field(description="Critical checks that are down.")
     checks: dict[str, int] = Field(description="How many checks are up, down and unknown.")
-    alerts: AlertCounts = Field(description="How many alerts there are.")
+    alerts: AlertCounts = Field(description="How many alerts fire, and how many are pending.")
     percentiles: list[Percentiles] = Field(description="Durations and first tokens of requests.")
     requests: list[Count] = Field(description="Requests to Claude, by model, outcome, error_type and source.")
     tokens: list[Count] = Field(description="Tokens, by model, token_type and source.")
