@@ -24,7 +24,8 @@ class NotifyKind(StrEnum):
 class Trend:
     """What an alert's value was before it was told: one for each *step* seconds, the last at *end*.
 
-    Times are seconds, *end* since the epoch. None where there was no value; `up` says that 1 means up, and 0 down.
+    Times are seconds, *end* since the epoch. Values are finite, None where there was none; `up` says that 1 means up,
+    and 0 down.
     """
 
     end: float

@@ -58,7 +58,7 @@ def _document(message: Message) -> Iterator[str]:
     yield "</head>"
     yield '<body class="back" style="margin:0;padding:0;background:#f1f3f4">'
     if glance := _glance(message):
-        hidden = "display:none;max-height:0;overflow:hidden;font-size:1px;line-height:1px"
+        hidden = "display:none;max-height:0;overflow:hidden;font-size:1px;line-height:1px;mso-hide:all"
         yield f'<div style="{hidden}">{escape(glance)}</div>'
     yield f'<table {_TABLE} width="100%" class="back" style="background:#f1f3f4"><tr><td align="center">'
     yield f'<table {_TABLE} width="720" style="width:100%;max-width:720px">'

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.labels import Labels
-from sidecar.model.notifications import Notification, NotifyKind
+from sidecar.model.notifications import Blame, Notification, NotifyKind, Trend
 from sidecar.templating import facts
 from sidecar.templating.messages import Context, Message, Tone, bare, compose
-from sidecar.templating.page import page
+from sidecar.templating.page import COLOURS, page
 from sidecar.templating.plain import plain
 from tests.channels.stories import (
     DOWN,
@@ -335,9 +335,17 @@ class TestSafety:
         samples=st.none() | st.floats(),
         times_=st.tuples(*[st.none() | st.floats(-1e18, 1e18)] * 3),
         reason=st.none() | st.sampled_from(EndReason),
+        trend=st.none()
+        | st.builds(
+            Trend,
+            st.just(NOON),
+            st.floats(1, 1e6),
+            st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), max_size=30).map(tuple),
+            st.booleans(),
+        ),
     )
     def test_every_notification_can_be_told(  # noqa: PLR0917 -- hypothesis names them
-        self, kind, words, value, peak, samples, times_, reason
+        self, kind, words, value, peak, samples, times_, reason, trend
     ):
         """Whatever the words, values and times are, there is a message, as text that can be encoded and as XML."""
         alert = Alert(
@@ -356,13 +364,23 @@ class TestSafety:
             note=words,
             replaced_by=words,
         )
+        said = told(alert, reason=words, evidence=words, advice=words, trend=trend, blame=Blame(words, words, words))
         message = compose(
-            Notification("0" * 32, "c", kind, words, (told(alert, reason=words),), NOON),
+            Notification("0" * 32, "c", kind, words, (said,), NOON),
             Context(NOON + 5, words, {words: words}, words),
         )
 
         plain(message).encode()
         ET.fromstring(page(message).partition("\n")[2])
+
+    @pytest.mark.parametrize("tone", Tone)
+    def test_white_letters_are_read_on_every_tone(self, tone):
+        """A headline has the contrast that WCAG asks for small text, 4.5 to 1."""
+        channels = [int(COLOURS[tone][i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+        assert 1.05 / (luminance + 0.05) >= 4.5
 
     def test_evil_is_what_it_claims_to_be(self):
         """The hostile words of these tests hold what a terminal, a chat, a browser and a mail server obey."""
