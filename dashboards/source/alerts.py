@@ -146,9 +146,9 @@ def _delivery() -> Row:
             ),
             graph(
                 "From putting to delivery",
-                "How long messages take until a channel has them.",
-                Query(quantile(0.5, latency, _CHANNEL, window="$__range"), "p50"),
-                Query(quantile(0.95, latency, _CHANNEL, window="$__range"), "p95"),
+                "How long the messages of the last hour took until a channel had them.",
+                Query(quantile(0.5, latency, _CHANNEL, window="1h"), "p50"),
+                Query(quantile(0.95, latency, _CHANNEL, window="1h"), "p95"),
                 unit=units.Seconds,
                 width=8,
             ),

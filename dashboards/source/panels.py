@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models import heatmap as heat_models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
 from dashboards.source.limits import Limit
+from dashboards.source.queries import RANGE
 
 SOURCE: Final = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 T = TypeVar("T")
@@ -53,15 +54,16 @@ def number(
     limits: Sequence[Limit] = (),
     alerts: Sequence[str] = (),
     states: Sequence[State] = (),
-    decimals: int | None = None,
     none: str = "no data",
     width: int = 4,
 ) -> dashboard.Panel:
-    """One number of now, coloured by what the rules think of it."""
+    """One number of now, coloured by what the rules think of it; of the whole chosen time if it asks for that."""
     judged = bool(limits or states)
+    whole = RANGE in expr  # once is enough, and for each point of a curve it would be dear
+    curve = common.BigValueGraphMode.NONE if states or whole else common.BigValueGraphMode.AREA
     panel = (
         stat.Panel()
-        .graph_mode(common.BigValueGraphMode.NONE if states else common.BigValueGraphMode.AREA)
+        .graph_mode(curve)
         .color_mode(common.BigValueColorMode.BACKGROUND if judged else common.BigValueColorMode.NONE)
         .reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]))
         .text_mode(common.BigValueTextMode.VALUE)
@@ -71,11 +73,10 @@ def number(
         .color_scheme(_by_threshold())
         .build()
     )
-    found = _finish(
-        panel, title, text, [Query(expr)], unit=unit, limits=limits, alerts=alerts, width=width, height=STAT_HEIGHT
-    )
-    if decimals is not None:
-        found.field_config.defaults.decimals = decimals
+    panel.field_config.defaults.decimals = 0 if unit == units.Short else None  # counts, which Prometheus estimates
+    found = _finish(panel, title, text, [], unit=unit, limits=limits, alerts=alerts, width=width, height=STAT_HEIGHT)
+    target = _target(Query(expr), "A")
+    found.targets = [(target.instant() if whole else target.range()).build()]
     return found
 
 
@@ -111,7 +112,9 @@ def graph(
         .build()
     )
     if bars:
-        panel.interval, panel.field_config.defaults.no_value = COUNTED, "none in this time"
+        panel.interval = COUNTED
+        panel.field_config.defaults.no_value = "none in this time"
+        panel.field_config.defaults.decimals = 0
     panel.field_config.defaults.max_val = 1 if share else None
     return _finish(panel, title, text, queries, unit=unit, limits=limits, alerts=alerts, width=width, height=HEIGHT)
 
