@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from sidecar.api.exposition import Value
 from sidecar.model.families import CHECK_UPTIME
 from sidecar.model.uptime import WINDOWS, Uptime
 from tests.scenarios.attacks import check, step_wall
@@ -17,7 +18,7 @@ def uptime(world: World, window: str = "24h", name: str = "gateway") -> Uptime:
     return app.uptimes.of(name).uptime(WINDOWS[window], app.clock.time())
 
 
-def measured(world: World) -> list[float]:
+def measured(world: World) -> list[Value]:
     """What rules see of a day."""
     app = world.app
     assert app is not None
