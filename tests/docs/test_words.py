@@ -4,6 +4,7 @@ import asyncio
 import re
 
 import pytest
+import yaml
 
 from sidecar.channels.webhook import signature
 from sidecar.model import families
@@ -12,8 +13,8 @@ from sidecar.promql import QueryError, compile_
 from sidecar.rules.exporting import FIELDS, PREFIX
 from sidecar.store.live import names
 from tests.api.conftest import world
+from tests.contracts.test_docs import CHANNELS, CHECKS, alerts, fields, labels, languages, metrics, webhook
 from tests.contracts.test_docs import PAGES as MADE
-from tests.contracts.test_docs import alerts, labels, languages, metrics, webhook
 from tests.docs import judges
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, prose
 
@@ -35,6 +36,9 @@ FOREIGN = {f"{PREFIX}{field}": "an annotation of exported rules" for field in FI
     "process_rows": "a name of an example",
     "claude_code": "Claude Code's",
 }
+
+OTHERS = {"group", "NAME", "ok", "send", "expect", "from", "grace"} | {*CHECKS, *CHANNELS, *KNOWN}
+"""What such a cell may say besides: labels, types, metrics."""
 
 
 def told(path) -> list[str]:
@@ -142,3 +146,24 @@ async def test_labels_are_those_that_the_reference_names(world):
     }
 
     assert odd == set()
+
+
+def keys(value) -> set[str]:
+    """Every key of *value*, and of what is in it."""
+    if isinstance(value, dict):
+        return set(value).union(*map(keys, value.values()))
+    return set().union(*map(keys, value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("page", sorted(name for name in WRITTEN if "/from-" in name))
+def test_what_becomes_of_a_setting_is_a_setting(page):
+    """In the tables of those who come from elsewhere, what stands in the column `here` has keys of ours."""
+    known = {key for _, key, _ in fields()} | {"type"}
+    cells = [row.split(" | ")[1] for row in re.findall(r"^\| (.+) \|$", prose(WRITTEN[page]), re.MULTILINE)[2:]]
+    said = [text for cell in cells for text in CODE.findall(cell) if re.match(r"[a-z_]+(: |$)|\{", text)]
+    unknown = []
+    for text in said:
+        value = yaml.safe_load(text.replace("…", "x"))
+        unknown += sorted((keys(value) if isinstance(value, dict) else {str(value)}) - known - OTHERS)
+
+    assert unknown == []
