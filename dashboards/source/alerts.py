@@ -7,8 +7,9 @@ from grafana_foundation_sdk.models import dashboard, units
 from dashboards.source import variables
 from dashboards.source.boards import Row, board
 from dashboards.source.limits import above, any_
-from dashboards.source.panels import Query, State, graph, linked, listing, number, timeline
+from dashboards.source.panels import Query, graph, linked, listing, number, timeline
 from dashboards.source.queries import else_zero, events, increase, of, quantile, rate
+from dashboards.source.styles import State
 from sidecar.model import families
 
 _NAME: Final = 'alertname=~"$alertname"'

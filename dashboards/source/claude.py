@@ -7,8 +7,9 @@ from grafana_foundation_sdk.models import dashboard, units
 from dashboards.source import variables
 from dashboards.source.boards import Row, board
 from dashboards.source.limits import above, any_, below
-from dashboards.source.panels import Query, State, graph, heat, listing, number, timeline
+from dashboards.source.panels import Query, graph, heat, listing, number, timeline
 from dashboards.source.queries import else_zero, events, increase, of, percentile, quantile, rate, share, spread
+from dashboards.source.styles import State
 from sidecar.model import families
 
 _PROBES: Final = 'type=~"claude[.].+"'

@@ -4,24 +4,13 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard, units
 
-from dashboards.source import claude, variables
+from dashboards.source import claude, dependencies, variables
 from dashboards.source.boards import Row, board
 from dashboards.source.limits import above, any_, below
-from dashboards.source.panels import (
-    HEALTH,
-    UP_OR_DOWN,
-    YES_OR_NO,
-    Query,
-    graph,
-    linked,
-    listing,
-    number,
-    ranking,
-    timeline,
-)
+from dashboards.source.panels import Query, graph, linked, listing, number, ranking, timeline
 from dashboards.source.queries import else_zero, events, of, percentile, rate, share
+from dashboards.source.styles import HEALTH, UP_OR_DOWN
 from sidecar.model import families
-from sidecar.model.samples import Family
 
 _CHECK: Final = 'check=~"$check"'
 _PROBED: Final = 'type!="heartbeat"'
@@ -36,7 +25,7 @@ def made() -> dashboard.Dashboard:
         "overview",
         "Overview",
         "Whether Claude, the gateway and what both depend on are fine, as the sidecars beside the gateway see it.",
-        [_now(), _checks(), _claude(), _fleet(), _dependencies(), _machine(), _jobs()],
+        [_now(), _checks(), _claude(), _fleet(), *dependencies.rows()],
         [variables.label("check", "Check", families.CHECK_UP)],
     )
 
@@ -256,143 +245,4 @@ def _fleet() -> Row:
                 width=8,
             ),
         ],
-    )
-
-
-def _dependencies() -> Row:
-    days = f"(min by (check) ({of(families.PROBE_CERT_EXPIRY, _CHECK)}) - time()) / 86400"
-    ways = of(families.PROBE_PHASE, _CHECK, 'phase=~"resolve|connect|tls"')
-    used, most = of(families.REDIS_MEMORY_USED, _CHECK), of(families.REDIS_MEMORY_MAX, _CHECK)
-    return Row(
-        "Dependencies",
-        [
-            ranking(
-                "Certificates: days left",
-                "Until the first of the chain expires. Renew it, or find out why its renewal has not run.",
-                Query(days, "{{check}}"),
-                unit=units.Days,
-                limits=[below("CertificateExpiresSoon", "days"), below("CertificateInLastDays", "days")],
-                lowest=None,
-                width=8,
-            ),
-            graph(
-                "Phases of probes",
-                "Resolve, connect and TLS, at the slowest pod: DNS, the network, a proxy.",
-                Query(
-                    f"max by (check, phase) ({ways})",
-                    "{{check}}: {{phase}}",
-                ),
-                unit=units.Seconds,
-                limits=[above("ConnectionSlow", "seconds")],
-                width=8,
-            ),
-            graph(
-                "What checks read",
-                "Lengths of queues, results of queries and whatever else a check reads from its peer. Consumers at 0 "
-                "while the queue grows: nobody works on it.",
-                Query(f"max by (check, name) ({of(families.PROBE_VALUE, _CHECK)})", "{{check}}: {{name}}"),
-                limits=[above("QueueDeep", "messages")],
-                alerts=["QueueWithoutConsumers"],
-                width=8,
-            ),
-            graph(
-                "Memory of Redis",
-                "Share of Redis' own limit that its data take. Full: writes fail, or keys are evicted.",
-                Query(f"max by (check) ({used} / ({most} > 0))", "{{check}}"),
-                unit=units.PercentUnit,
-                share=True,
-                limits=[above("RedisMemoryNearlyFull", "ratio")],
-                width=8,
-            ),
-            timeline(
-                "Replicas of Redis",
-                "Whether each replica is connected to its primary. Cut off, it answers with old data.",
-                Query(f"min by (check) ({of(families.REDIS_MASTER_LINK_UP, _CHECK)})", "{{check}}"),
-                YES_OR_NO,
-                alerts=["RedisReplicaCutOff"],
-                width=8,
-            ),
-            graph(
-                "Samples of scrapes",
-                "How many samples each scrape of a gateway's metrics took. Far fewer than before: it changed.",
-                Query(f"min by (check) ({of(families.SCRAPE_SAMPLES, _CHECK)})", "{{check}}"),
-                width=8,
-            ),
-        ],
-        closed=True,
-    )
-
-
-def _machine() -> Row:
-    used = f"1 - {_own(families.SYSTEM_MEMORY_AVAILABLE)} / {_own(families.SYSTEM_MEMORY_TOTAL)}"
-    full = f"1 - {_own(families.SYSTEM_DISK_FREE)} / {_own(families.SYSTEM_DISK_TOTAL)}"
-    pids = f"{_own(families.SYSTEM_PIDS)} / ({_own(families.SYSTEM_PIDS_MAX)} > 0)"
-    waits = _own(families.SYSTEM_PRESSURE, 'kind="some"')
-    return Row(
-        "Machines and containers (checks of type system)",
-        [
-            _ratio(
-                "Processor",
-                "Share of the processor, or of the container's limit, that is in use.",
-                Query(f"max by ($by, of) ({_own(families.SYSTEM_CPU_USAGE)})", "{{$by}} {{of}}"),
-            ),
-            _ratio(
-                "Throttled",
-                "Share of the scheduler's periods in which the container had to wait: raise its limit of CPU.",
-                Query(f"max by ($by) ({_own(families.SYSTEM_CPU_THROTTLED)})", "{{$by}}"),
-            ),
-            _ratio(
-                "Waiting",
-                "Share of the time in which some process waited for the processor, memory or disk.",
-                Query(f"max by ($by, of, resource) ({waits})", "{{$by}} {{of}}: {{resource}}"),
-            ),
-            _ratio(
-                "Memory",
-                "Share of the memory, or of the container's limit, that cannot be had without swapping.",
-                Query(f"max by ($by, of) ({used})", "{{$by}} {{of}}"),
-            ),
-            _ratio(
-                "Disks",
-                "Share of each path's file system that is used.",
-                Query(f"max by ($by, path) ({full})", "{{$by}} {{path}}"),
-            ),
-            _ratio(
-                "Processes",
-                "Share of the processes and threads that the container may have. At its end nothing can be started.",
-                Query(f"max by ($by) ({pids})", "{{$by}}"),
-            ),
-        ],
-        closed=True,
-    )
-
-
-def _own(family: Family, *matchers: str) -> str:
-    return of(family, _CHECK, *matchers)
-
-
-def _ratio(title: str, text: str, query: Query) -> dashboard.Panel:
-    return graph(title, text, query, unit=units.PercentUnit, share=True, width=8)
-
-
-def _jobs() -> Row:
-    took = f"max by (check) ({of(families.HEARTBEAT_DURATION, _CHECK)})"
-    return Row(
-        "Jobs that call in",
-        [
-            graph(
-                "Since the last success",
-                "Falls to zero with each call. One that only grows: did the job run, did its call leave?",
-                Query(f"time() - max by (check) ({of(families.HEARTBEAT_SUCCESS, _CHECK)})", "{{check}}"),
-                unit=units.Seconds,
-                alerts=["HeartbeatMissed", "HeartbeatFailed", "HeartbeatRunsTooLong"],
-            ),
-            graph(
-                "How long runs take",
-                "The last run of each job, from start to end.",
-                Query(took, "{{check}}"),
-                unit=units.Seconds,
-                alerts=["HeartbeatSlow"],
-            ),
-        ],
-        closed=True,
     )

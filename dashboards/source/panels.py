@@ -6,17 +6,17 @@ from typing import Final, TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, heatmap, prometheus, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders import common as build
-from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import common, dashboard, units
 from grafana_foundation_sdk.models import heatmap as heat_models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
+from dashboards.source import styles
 from dashboards.source.limits import Limit
 from dashboards.source.queries import RANGE
+from dashboards.source.styles import State
 
 SOURCE: Final = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 T = TypeVar("T")
-GOOD, BAD, UNKNOWN = "green", "red", "text"
 HEIGHT: Final = 7
 STAT_HEIGHT: Final = 4
 COUNTED: Final = "2m"
@@ -29,20 +29,6 @@ class Query:
 
     expr: str
     legend: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a value means, in a word and a colour."""
-
-    value: float
-    text: str
-    color: str
-
-
-UP_OR_DOWN: Final = (State(1, "up", GOOD), State(0, "down", BAD))
-YES_OR_NO: Final = (State(1, "yes", GOOD), State(0, "no", BAD))
-HEALTH: Final = (State(1, "healthy", GOOD), State(0.5, "degraded", "orange"), State(0, "critical", BAD))
 
 
 def number(
@@ -68,9 +54,9 @@ def number(
         .reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]))
         .text_mode(common.BigValueTextMode.VALUE)
         .no_value(none)
-        .mappings(_mappings(states))
-        .thresholds(_thresholds(limits, GOOD))
-        .color_scheme(_by_threshold())
+        .mappings(styles.mappings(states))
+        .thresholds(styles.thresholds(limits, styles.GOOD))
+        .color_scheme(styles.by_threshold())
         .build()
     )
     panel.field_config.defaults.decimals = 0 if unit == units.Short else None  # counts, which Prometheus estimates
@@ -104,11 +90,11 @@ def graph(
         .line_width(1)
         .show_points(common.VisibilityMode.NEVER)
         .axis_soft_min(0)
-        .legend(_legend())
+        .legend(styles.legend())
         .tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
-        .thresholds(_thresholds(limits, "transparent"))
+        .thresholds(styles.thresholds(limits, "transparent"))
         .thresholds_style(build.GraphThresholdsStyleConfig().mode(lines))
-        .color_scheme(_by_name())
+        .color_scheme(styles.by_name())
         .build()
     )
     if bars:
@@ -137,10 +123,10 @@ def timeline(
         .row_height(0.8)
         .fill_opacity(80)
         .line_width(0)
-        .legend(_legend())
-        .mappings(_mappings(states))
-        .thresholds(_thresholds((), UNKNOWN))
-        .color_scheme(_by_threshold())
+        .legend(styles.legend())
+        .mappings(styles.mappings(states))
+        .thresholds(styles.thresholds((), styles.UNKNOWN))
+        .color_scheme(styles.by_threshold())
         .build()
     )
     return _finish(panel, title, text, [query], unit=units.NoUnit, limits=(), alerts=alerts, width=width, height=height)
@@ -172,8 +158,8 @@ def listing(
         table.Panel()
         .show_header(True)
         .cell_height(common.TableCellHeight.SM)
-        .mappings(_mappings(states))
-        .thresholds(_thresholds((), UNKNOWN))
+        .mappings(styles.mappings(states))
+        .thresholds(styles.thresholds((), styles.UNKNOWN))
         .no_value("")
         .transformations(
             [
@@ -210,8 +196,8 @@ def ranking(
         .display_mode(common.BarGaugeDisplayMode.BASIC)
         .orientation(common.VizOrientation.HORIZONTAL)
         .reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]))
-        .thresholds(_thresholds(limits, GOOD))
-        .color_scheme(_by_threshold())
+        .thresholds(styles.thresholds(limits, styles.GOOD))
+        .color_scheme(styles.by_threshold())
     )
     if lowest is not None:
         panel.min(lowest)
@@ -283,45 +269,3 @@ def _target(query: Query, ref: str) -> prometheus.Dataquery:
 
 def _lettered(items: Iterable[T]) -> list[tuple[str, T]]:
     return [(chr(ord("A") + place), item) for place, item in enumerate(items)]
-
-
-def _mappings(states: Sequence[State]) -> list[dashboard.ValueMapping]:
-    if not states:
-        return []
-    return [
-        dashboard.ValueMap(
-            {
-                f"{state.value:g}": dashboard.ValueMappingResult(text=state.text, color=state.color, index=place)
-                for place, state in enumerate(states)
-            }
-        )
-    ]
-
-
-def _thresholds(limits: Sequence[Limit], fine: str) -> builders.ThresholdsConfig:
-    """Colours by value, from *fine* where nothing is wrong."""
-    higher = sorted((limit for limit in limits if limit.above), key=lambda limit: limit.value)
-    lower = sorted((limit for limit in limits if not limit.above), key=lambda limit: limit.value)
-    # A colour holds from its value up to the next one, so what is too little has the colour of the step before it.
-    colors = [*(limit.color for limit in lower), fine, *(limit.color for limit in higher)]
-    values = [None, *(limit.value for limit in (*lower, *higher))]
-    steps = [dashboard.Threshold(value=value, color=color) for value, color in zip(values, colors, strict=True)]
-    return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps)
-
-
-def _by_threshold() -> builders.FieldColor:
-    return builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS)
-
-
-def _by_name() -> builders.FieldColor:
-    """The same thing has the same colour in every panel."""
-    return builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
-
-
-def _legend() -> build.VizLegendOptions:
-    return (
-        build.VizLegendOptions()
-        .display_mode(common.LegendDisplayMode.LIST)
-        .placement(common.LegendPlacement.BOTTOM)
-        .show_legend(True)
-    )

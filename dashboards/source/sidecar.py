@@ -6,8 +6,9 @@ from grafana_foundation_sdk.models import dashboard, units
 
 from dashboards.source.boards import Row, board
 from dashboards.source.limits import above, any_
-from dashboards.source.panels import YES_OR_NO, Query, State, graph, listing, number, timeline
+from dashboards.source.panels import Query, graph, listing, number, timeline
 from dashboards.source.queries import else_zero, events, of, quantile, rate, share
+from dashboards.source.styles import YES_OR_NO, State
 from sidecar.model import families
 
 _TAKEN: Final = (

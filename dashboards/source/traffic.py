@@ -7,8 +7,9 @@ from grafana_foundation_sdk.models import dashboard, units
 from dashboards.source import gateways, variables
 from dashboards.source.boards import Row, board
 from dashboards.source.limits import above, any_
-from dashboards.source.panels import Query, State, graph, heat, number, timeline
+from dashboards.source.panels import Query, graph, heat, number, timeline
 from dashboards.source.queries import behind, else_zero, events, of, percentile, rate, share, spread
+from dashboards.source.styles import State
 from sidecar.model import families
 
 _USERS: Final = 'source="traffic"'
