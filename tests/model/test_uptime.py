@@ -104,6 +104,29 @@ def test_a_flapping_check_is_known_well_enough(pattern):
         assert found.seen == pytest.approx(min(WINDOWS[window], 10 * DAY))
 
 
+@pytest.mark.parametrize(
+    ("window", "cell"),
+    [
+        pytest.param("1h", 300.0, id="an hour, by 5 minutes"),
+        pytest.param("24h", 1800.0, id="a day, by 30 minutes"),
+        pytest.param("7d", 7200.0, id="a week, by 2 hours"),
+    ],
+)
+def test_an_edge_is_as_sharp_as_its_cell(window, cell):
+    """A check that flapped badly until just before the window, and less since, is known to a cell."""
+    found, now = Spans(), NOON + 4321.0  # on no edge of any grid
+    edge = now - WINDOWS[window]
+    at = edge - 2 * DAY
+    while at < now:
+        down = 110.0 if at < edge else 10.0
+        found.add(at, at + down, up=False)
+        found.add(at + down, min(now, at + 120.0), up=True)
+        at += 120.0
+
+    assert len(found) < 300
+    assert found.within(edge, now).down == pytest.approx(WINDOWS[window] / 12, abs=cell / 2)
+
+
 def test_a_flapping_month_stays_small():
     """A month of changes, some each hour, is some hundred spans: a bounded memory."""
     found = Spans()
