@@ -14,6 +14,7 @@ STEPS: Final = 24
 _SHORT, _LONG = 1800.0, 3600.0
 _RECENT: Final = 1200.0  # seconds; what began earlier is shown over the longer time, so that its beginning is seen
 _FEWEST: Final = 3
+_SLIGHT: Final = 0.01  # of a value: a certificate's days go by within half an hour, too
 _UP: Final = ("_up", ":up", "probe_success")
 _LIMITS: Final = Limits(samples=200_000, elements=5_000, points=50_000)
 """Of one rule: some tens of milliseconds, in slices. One is not worth more of the gateway's time."""
@@ -77,9 +78,12 @@ def _likelier(alert: Alert, one: Trend, other: Trend) -> Trend:
 
 
 def _telling(values: Collection[float | None]) -> bool:
-    """Whether *values* say anything: one that never changed is said with the value itself."""
+    """Whether *values* say anything: of what hardly changed the value says as much, and bars would exaggerate it."""
     known = [value for value in values if value is not None]
-    return len(known) >= _FEWEST and len(set(known)) > 1
+    if len(known) < _FEWEST:
+        return False
+    least, most = min(known), max(known)
+    return most - least > _SLIGHT * max(abs(least), abs(most))
 
 
 def _is_up(query: Query) -> bool:

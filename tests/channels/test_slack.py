@@ -181,7 +181,7 @@ LONG = st.builds(lambda part, times: part * times, st.text(st.characters(codec="
     times=st.sampled_from([1, 4, 20]),
     kind=st.sampled_from(NotifyKind),
 )
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_slacks_limits_are_kept_whatever_the_words_are(alerts, times, kind):
     """However long and hostile labels, annotations and evidence are, Slack takes the message."""
     within_limits(payload(words(notification(kind, *alerts * times), Ctx())))
