@@ -17,7 +17,7 @@ _FEWEST: Final = 3
 _SLIGHT: Final = 0.01  # of a value: a certificate's days go by within half an hour, too
 _UP: Final = ("_up", ":up", "probe_success")
 _LIMITS: Final = Limits(samples=200_000, elements=5_000, points=50_000)
-"""Of one rule: some tens of milliseconds, in slices. One is not worth more of the gateway's time."""
+"""Of one rule: some tens of milliseconds, in slices; a picture is not worth more of the gateway's time."""
 
 
 def trends(
