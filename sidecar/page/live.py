@@ -30,6 +30,10 @@ _LATER: Final = b"retry: 30000\n\n"
 """After how many milliseconds a browser asks again, and after how many when we failed."""
 
 
+See = Callable[[Place, float], Awaitable[Seen]]
+"""Looks at a page; what was seen before that time of the loop will not do."""
+
+
 @dataclass(eq=False, slots=True)
 class _Listener:
     """One open page: what it has not been told yet."""
@@ -60,14 +64,13 @@ class _Listener:
 class Hub:
     """Looks at open pages with *see*, as long as there are any, whenever *pulse* is another; all listeners share it."""
 
-    def __init__(
-        self, see: Callable[[Place], Awaitable[Seen]], pulse: Callable[[], object], now: Callable[[], float]
-    ) -> None:
+    def __init__(self, see: See, pulse: Callable[[], object], now: Callable[[], float]) -> None:
         self._see = see
         self._pulse = pulse
         self._now = now
         self._listeners: set[_Listener] = set()
         self._looking: asyncio.Task[None] | None = None
+        self._asked_at = 0.0  # when the pulse was asked last, by the loop's clock: what is older may miss what it told
 
     def is_full(self) -> bool:
         """Whether nobody else can listen; those who went away are forgotten first."""
@@ -81,7 +84,7 @@ class Hub:
         try:
             yield _RETRY
             try:
-                listener.tell(await self._see(place), have)
+                listener.tell(await self._see(place, self._asked_at), have)
             except MissingError:
                 yield _event("gone", {})
                 return
@@ -122,27 +125,29 @@ class Hub:
         """Look again and again at what is open."""
         loop, before = asyncio.get_running_loop(), object()
         while self._listeners:
-            began, pulse = loop.time(), self._pulse()
+            cost, self._asked_at, pulse = 0.0, loop.time(), self._pulse()
             if pulse != before:
                 before = pulse
                 for place in {one.place for one in self._listeners}:
-                    await self._tell(place)
-            await asyncio.sleep(max(PACE, SHARE * (loop.time() - began)))
+                    cost += await self._tell(place)
+            await asyncio.sleep(max(PACE, SHARE * cost))
 
-    async def _tell(self, place: Place) -> None:
+    async def _tell(self, place: Place) -> float:
+        """Tell everybody who has *place* open how it is now; what it cost to look, in seconds of a processor."""
         try:
-            seen = await self._see(place)
+            seen = await self._see(place, self._asked_at)
         except MissingError:
             for listener in self._about(place):
                 listener.gone = True
                 listener.wake.set()
-            return
+            return 0.0
         except Exception:
             # The pages of the others go on, and this one with the next change; whoever reloads it sees the error.
             log.exception("page.failed", view=place.view)
-            return
+            return 0.0
         for listener in self._about(place):
             listener.tell(seen)
+        return seen.cost
 
     def _about(self, place: Place) -> list[_Listener]:
         return [one for one in self._listeners if one.place == place and one.seen is not None]

@@ -1,7 +1,8 @@
 """A page as it was seen at one time, to be compared with what it is later."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from time import thread_time
 from typing import Self
 
 from sidecar.page.frame import Page, digest, revision
@@ -22,13 +23,17 @@ class Seen:
     page: Page
     digests: Mapping[str, str]
     revision: str
+    cost: float = 0.0  # seconds of a processor
 
     @classmethod
-    def of(cls, page: Page) -> Self:
-        """*page*, looked at; costs as much as reading it."""
+    def of(cls, make: Callable[[], Page]) -> Self:
+        """The page that *make* makes, looked at."""
+        began = thread_time()
+        page = make()
         digests = {section.id: digest(section.html) for section in page.sections}
         digests |= {id_: digest(html) for section in page.sections for id_, html in section.parts.items()}
-        return cls(page, digests, revision(page))
+        told = revision(page)
+        return cls(page, digests, told, thread_time() - began)
 
     def since(self, before: Self) -> Iterator[tuple[str, str]]:
         """What is other than *before*, by id: whole sections, and parts of those whose surroundings stayed."""

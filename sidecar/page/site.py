@@ -71,11 +71,14 @@ class Site:
         have = request.headers.get("Last-Event-ID") or request.query.get("have", "")
         return Stream(self._hub.listen(place, have, lambda: _is_there(request)), content_type="text/event-stream")
 
-    async def see(self, place: Place) -> Seen:
-        """The page as it is, or was less than a second ago; raises MissingError."""
+    async def see(self, place: Place, after: float | None = None) -> Seen:
+        """The page as it is, or was less than a second ago, but not before *after*, a time of the loop.
+
+        Raises MissingError.
+        """
         now = asyncio.get_running_loop().time()
         self._made = {each: made for each, made in self._made.items() if now < made[0] + _FRESH or not made[1].done()}
-        if place not in self._made:
+        if place not in self._made or self._made[place][0] < (now - _FRESH if after is None else after):
             self._made[place] = now, asyncio.create_task(self._make(place))
         # Shielded: that one of those who wait goes away is no reason to leave the others without a page.
         return await asyncio.shield(self._made[place][1])
@@ -83,7 +86,7 @@ class Site:
     async def _make(self, place: Place) -> Seen:
         view = cast("View", await asyncio.to_thread(import_module, f"sidecar.page.views.{place.view}"))
         make = await view.look(self._daemon, place.key)
-        return await asyncio.to_thread(lambda: Seen.of(make()))
+        return await asyncio.to_thread(Seen.of, make)
 
     def _pulse(self) -> object:
         """Something that is equal as long as nothing has happened that a page shows."""

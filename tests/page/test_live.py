@@ -3,12 +3,13 @@
 import asyncio
 import json
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
 from markupsafe import Markup
 
+from sidecar.model.matchers import Matcher, MatchOp
 from sidecar.page import live
 from sidecar.page.frame import Page, Section
 from sidecar.page.live import Hub
@@ -29,7 +30,7 @@ class Shop:
     gone: bool = False
     broken: bool = False
 
-    async def see(self, _: Place) -> Seen:
+    async def see(self, _: Place, after: float = 0.0) -> Seen:
         loop = asyncio.get_running_loop()
         self.looks.append(loop.time())
         await asyncio.sleep(self.costs)
@@ -37,7 +38,9 @@ class Shop:
             raise RuntimeError("a template with a mistake")
         if self.gone:
             raise MissingError("gone")
-        return Seen.of(Page("title", tuple(self.sections.values()), health="healthy", now=loop.time()))
+        assert after <= loop.time()
+        page = Page("title", tuple(self.sections.values()), health="healthy", now=loop.time())
+        return replace(Seen.of(lambda: page), cost=self.costs)
 
     def change(self, *sections: Section) -> None:
         self.sections |= {section.id: section for section in sections}
@@ -260,6 +263,25 @@ async def test_only_pages_can_be_listened_to(world, looking, path, status):
     await world.start()
 
     assert (await looking.get(path)).status == status
+
+
+async def test_a_page_that_was_just_made_is_no_reason_to_miss_a_change(world, looking):
+    """What happened between somebody's look at the page and ours is heard, although the page is hardly a second old."""
+    await world.start()
+    await asyncio.sleep(20)
+    async with looking.open("/live?view=index&have=", Accept="text/event-stream") as stream:
+        heard = await stream.content.readany()
+        await asyncio.sleep(3.05)
+        assert world.app is not None
+        for _ in range(4):  # somebody reloads the page all the time
+            await looking.get("/")
+            await asyncio.sleep(0.3)
+        await looking.get("/")
+        now = world.app.clock.time()
+        await world.app.quieter.silence((Matcher("alertname", MatchOp.EQ, "X"),), now, now + 600, "ann", "just now")
+        async with asyncio.timeout(2):
+            while b"just now" not in heard:
+                heard += await stream.content.readany()
 
 
 async def test_a_fault_is_heard_on_the_wire(world, looking):

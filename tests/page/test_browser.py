@@ -1,0 +1,217 @@
+"""The pages in a real browser."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from sidecar.page import times
+from sidecar.simulator import Fault
+from tests.page.stage import Stage
+
+AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"width": 380, "height": 800}
+FOCUSABLE = "a[href], summary, input, [tabindex='0']"
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The daemon and the browser, for all tests here."""
+    stage = Stage()
+    stage.open(tmp_path_factory.mktemp("stage"))
+    yield stage
+    stage.close()
+
+
+@pytest.fixture(autouse=True)
+def well(stage: Stage) -> Iterator[None]:
+    """Each test begins and ends with a Claude that answers."""
+    yield
+    stage.simulator.faults = ()
+
+
+def broken(stage: Stage) -> None:
+    stage.simulator.faults = (Fault.parse("server_error"),)
+
+
+async def heading(page: Page, text: str) -> None:
+    """Wait until the headline says so."""
+    await expect(page.locator("h1")).to_contain_text(text)
+
+
+def test_a_fault_is_seen_without_a_reload(stage):
+    """Headline, title, icon and alert follow what happens; what somebody has open or in hand stays so."""
+
+    async def story() -> None:
+        async with stage.page() as page:
+            await heading(page, "Healthy: all 2 checks are up")
+            await expect(page.locator("#live")).to_have_text("live")
+            await page.evaluate("window.mark = 'the same document'")
+            details = page.locator("li[data-name=claude] details")
+            await details.locator("summary").click()
+
+            broken(stage)
+            await heading(page, "Critical: claude is down since")
+
+            assert await page.evaluate("window.mark") == "the same document"
+            assert await page.title() != ""
+            assert (await page.title()).startswith("Critical: claude is down")
+            assert "critical.svg" in (await page.locator("link[rel=icon]").get_attribute("href") or "")
+            await expect(page.locator("#firing")).to_contain_text("Look at status.claude.com first")
+            assert await details.get_attribute("open") is not None
+            assert await page.evaluate("document.activeElement.matches('li[data-name=claude] summary')")
+
+            stage.simulator.faults = ()
+            await heading(page, "Healthy: all 2 checks are up")
+            await expect(page.locator("#ended")).to_contain_text("ClaudeDown")
+
+    stage.run(story())
+
+
+def test_from_page_to_page(stage):
+    """From the status to the check and back, to the alert and home, by what is written on the pages."""
+
+    async def story() -> None:
+        broken(stage)
+        async with stage.page() as page:
+            await heading(page, "Critical")
+            await page.get_by_role("link", name="gateway", exact=True).click()
+            await heading(page, "gateway")
+            await page.go_back()
+            await page.get_by_role("link", name="ClaudeDown").first.click()
+            await heading(page, "ClaudeDown")
+            await expect(page.locator("#story")).to_contain_text("firing")
+            await page.get_by_role("link", name="Runbook").hover()
+            await page.get_by_label("Pages").get_by_role("link", name="Configuration").click()
+            await heading(page, "Configuration")
+            await page.get_by_role("link", name="claude-sidecar").click()
+            await heading(page, "Critical")
+
+    stage.run(story())
+
+
+def test_nobody_is_left_out(stage):
+    """No page has anything that axe finds fault with, in light and in dark, nor is wider than a phone."""
+
+    async def story() -> list[tuple[str, Any]]:
+        broken(stage)
+        source, found = AXE.read_text(), []
+        async with stage.page(quiet=False) as page:
+            await heading(page, "Critical")
+            alert = await page.get_by_role("link", name="ClaudeDown").first.get_attribute("href")
+            for path in ("/", "/checks/claude", f"/{alert}", "/configuration", "/nothing"):
+                await page.goto(path)
+                await page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+                await page.evaluate(source)
+                found += [(path, one) for one in await _judged(page, "{}")]
+                if path != "/nothing":  # the other palette; all else is the same
+                    await page.emulate_media(color_scheme="dark")
+                    found += [(f"{path} in dark", one) for one in await _judged(page, "{runOnly: ['color-contrast']}")]
+                    await page.emulate_media(color_scheme="light")
+                await page.set_viewport_size(PHONE)
+                width = await page.evaluate("document.documentElement.scrollWidth")
+                assert width <= PHONE["width"], path
+                await page.set_viewport_size({"width": 1280, "height": 900})
+        return found
+
+    assert stage.run(story()) == []
+
+
+async def _judged(page: Page, options: str) -> Any:
+    found = await page.evaluate(f"axe.run(document, {{resultTypes: ['violations'], ...{options}}})")
+    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found["violations"]]
+
+
+def test_the_keyboard_reaches_everything(stage):
+    """The first stop skips to the content; whatever can be used is a stop, in the order of the page."""
+
+    async def story() -> None:
+        broken(stage)
+        async with stage.page() as page:
+            await heading(page, "Critical")
+            await page.keyboard.press("Tab")
+            assert await page.evaluate("document.activeElement.className") == "skip"
+            there = await page.locator(FOCUSABLE).evaluate_all(
+                "(all) => all.filter((each) => each.checkVisibility()).length"
+            )
+            stops = 1
+            for _ in range(there + 5):
+                await page.keyboard.press("Tab")
+                if await page.evaluate(f"document.activeElement.matches({FOCUSABLE!r})"):
+                    stops += 1
+                else:
+                    break
+            assert stops == there
+
+            await page.locator(".skip").press("Enter")
+            assert await page.evaluate("document.activeElement.id") == "main"
+
+    stage.run(story())
+
+
+def test_the_filter_hides_what_is_not_meant(stage):
+    """What is typed is looked for in all that a row says."""
+
+    async def story() -> None:
+        async with stage.page() as page:
+            await page.get_by_label("Filter").fill("GATEW")
+            await expect(page.locator(".checks > li:visible")).to_have_count(1)
+            await expect(page.locator("[data-matches]")).to_have_text("1 of 2")
+            await page.get_by_label("Filter").fill("")
+            await expect(page.locator(".checks > li:visible")).to_have_count(2)
+
+    stage.run(story())
+
+
+def test_a_lost_connection_is_said(stage):
+    """Who cannot be told says so, and of when what is shown is."""
+
+    async def story() -> None:
+        async with stage.page(quiet=False) as page:
+            await page.route("**/live?*", lambda route: route.abort())
+            await page.reload()
+            await expect(page.locator("#live")).to_contain_text("connection lost, showing ")
+            await expect(page.locator("#live")).to_contain_text(" UTC (")
+
+    stage.run(story())
+
+
+def test_it_works_without_a_script(stage):
+    """Everything is there, is loaded again every thirty seconds, and says of when it is."""
+
+    async def story() -> None:
+        async with stage.page(java_script_enabled=False) as page:
+            await expect(page.locator("#live")).to_contain_text("as of ")
+            await expect(page.locator(".checks > li:visible")).to_have_count(2)
+            assert await page.get_by_label("Filter").is_hidden()
+            assert '<meta http-equiv="refresh" content="30">' in await page.content()
+
+    stage.run(story())
+
+
+def test_script_and_server_tell_time_in_the_same_words(stage):
+    """How long ago something was reads the same, whoever wrote it."""
+    ages = (200.5, 3600 * 1.3, 3600 * 1.75, 3600 * 40.5, 86400 * 2.02, 86400 * 3 + 3600 * 5.5)
+
+    async def story() -> list[str]:
+        async with stage.page() as page:
+            await page.evaluate(
+                """(ages) => {
+                    for (const age of ages) {
+                        const span = document.createElement("span");
+                        span.className = "ago";
+                        span.dataset.at = Number(document.body.dataset.now) - age;
+                        span.dataset.form = "for";
+                        document.querySelector("footer").append(span);
+                    }
+                }""",
+                ages,
+            )
+            told = page.locator("footer .ago")
+            await expect(told.first).not_to_be_empty()
+            words: list[str] = await told.all_text_contents()
+            return words
+
+    assert stage.run(story()) == [times.span(age) for age in ages]
