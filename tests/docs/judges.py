@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -116,6 +117,11 @@ def events(block: Block, _: Path) -> Iterator[str]:
 def answer(block: Block, _: Path) -> Iterator[str]:
     """JSON, whatever it says."""
     yield from _raised(ValueError, lambda: json.loads(block.text))
+
+
+def toml(block: Block, _: Path) -> Iterator[str]:
+    """A file in TOML, such as a pyproject.toml."""
+    yield from _raised(ValueError, lambda: tomllib.loads(block.text))
 
 
 def promql(block: Block, _: Path) -> Iterator[str]:
@@ -244,6 +250,7 @@ JUDGES: dict[tuple[str, str], Judge] = {
     ("yaml", "litellm"): theirs,
     ("json", "events"): events,
     ("json", "answer"): answer,
+    ("toml", ""): toml,
     ("promql", ""): promql,
     ("python", ""): python,
     ("sh", ""): shell,
