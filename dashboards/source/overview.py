@@ -15,6 +15,8 @@ from sidecar.model import families
 _CHECK: Final = 'check=~"$check"'
 _PROBED: Final = 'type!="heartbeat"'
 _WINDOWS: Final = {"24 h": 'window="24h"', "7 d": 'window="7d"', "30 d": 'window="30d"'}
+_ALERTS: Final = ("Alerts at the sidecar", "/")
+_CELL: Final = ("This check at the sidecar", "/checks/${__data.fields.Check}")
 _PAGE: Final = ("This check at the sidecar", "/checks/${__field.labels.check}")
 _DOWN: Final = (*claude.DOWN, "GatewayDown", "DependencyDown", "CheckDown")
 
@@ -57,19 +59,25 @@ def _now() -> Row:
                 alerts=_DOWN,
                 width=3,
             ),
-            number(
-                "Critical alerts",
-                "Alerts that fire and page. Their texts and next steps are at the status page.",
-                else_zero(f"sum({critical})"),
-                limits=[any_()],
-                width=3,
+            linked(
+                number(
+                    "Critical alerts",
+                    "Alerts that fire and page. Their texts and next steps are at the status page.",
+                    else_zero(f"sum({critical})"),
+                    limits=[any_()],
+                    width=3,
+                ),
+                *_ALERTS,
             ),
-            number(
-                "Other alerts",
-                "Alerts that fire and do not page.",
-                else_zero(f"sum({others})"),
-                limits=[any_("orange")],
-                width=3,
+            linked(
+                number(
+                    "Other alerts",
+                    "Alerts that fire and do not page.",
+                    else_zero(f"sum({others})"),
+                    limits=[any_("orange")],
+                    width=3,
+                ),
+                *_ALERTS,
             ),
             number(
                 "Users' failures",
@@ -129,15 +137,18 @@ def _checks() -> Row:
                 ),
                 *_PAGE,
             ),
-            listing(
-                "Down, and why",
-                "The latest failure of each check that is down, and how many pods see it. All pods: the other end or "
-                "the network; one pod: that pod.",
-                [f"count by (check, type, error_type) ({reason} == 1)"],
-                {"check": "Check", "type": "Type", "error_type": "Why", "Value": "Pods"},
-                alerts=_DOWN,
-                width=8,
-                height=9,
+            linked(
+                listing(
+                    "Down, and why",
+                    "The latest failure of each check that is down, and how many pods see it. All: the other end or "
+                    "the network; one: that pod.",
+                    [f"count by (check, type, error_type) ({reason} == 1)"],
+                    {"check": "Check", "type": "Type", "error_type": "Why", "Value": "Pods"},
+                    alerts=_DOWN,
+                    width=8,
+                    height=9,
+                ),
+                *_CELL,
             ),
             linked(
                 graph(
@@ -159,22 +170,28 @@ def _checks() -> Row:
                 bars=True,
                 alerts=["DependencyUnsteady", "ClaudeOverloaded", "ClaudeThrottled", "ClaudeServerErrors"],
             ),
-            ranking(
-                "Up in the chosen time",
-                "Share of the samples in which each check was up, of those in which it was known.",
-                Query(f"avg by (check) (avg_over_time({of(families.CHECK_UP, _CHECK)}[$__range]))", "{{check}}"),
-                unit=units.PercentUnit,
-                highest=1,
-                width=8,
+            linked(
+                ranking(
+                    "Up in the chosen time",
+                    "Share of the samples in which each check was up, of those in which it was known.",
+                    Query(f"avg by (check) (avg_over_time({of(families.CHECK_UP, _CHECK)}[$__range]))", "{{check}}"),
+                    unit=units.PercentUnit,
+                    highest=1,
+                    width=8,
+                ),
+                *_PAGE,
             ),
-            listing(
-                "Uptime",
-                "As the sidecars remember it themselves, also over restarts and for longer than Prometheus keeps "
-                "samples; the worst of the chosen pods.",
-                [f"min by (check) ({of(families.CHECK_UPTIME, _CHECK, window)})" for window in _WINDOWS.values()],
-                {"check": "Check"} | dict(zip(("Value #A", "Value #B", "Value #C"), _WINDOWS, strict=True)),
-                unit=units.PercentUnit,
-                width=8,
+            linked(
+                listing(
+                    "Uptime",
+                    "As the sidecars remember it themselves, also over restarts and for longer than Prometheus keeps "
+                    "samples; the worst of the chosen pods.",
+                    [f"min by (check) ({of(families.CHECK_UPTIME, _CHECK, window)})" for window in _WINDOWS.values()],
+                    {"check": "Check"} | dict(zip(("Value #A", "Value #B", "Value #C"), _WINDOWS, strict=True)),
+                    unit=units.PercentUnit,
+                    width=8,
+                ),
+                *_CELL,
             ),
             graph(
                 "Probes without a verdict",
