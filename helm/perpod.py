@@ -1,8 +1,11 @@
 """Rules of one daemon for a Prometheus that scrapes many: each pod is judged by its own samples."""
 
-import re
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
+
+from sidecar.model.matchers import Matcher, MatchOp
+from sidecar.promql import ast, printer
+from sidecar.promql.parse import parse
 
 POD: Final = ("namespace", "pod")
 """Labels that Prometheus gives to the series of each pod that it scrapes."""
@@ -10,24 +13,12 @@ POD: Final = ("namespace", "pod")
 JOB: Final = "claude-sidecar"
 """The label `job` that the chart's monitors give them."""
 
-_AGGREGATIONS: Final = "sum|min|max|avg|group|count|stddev|stdvar|topk|bottomk|quantile|count_values"
-_GROUPED: Final = re.compile(rf"\b(?:{_AGGREGATIONS})\s*(?=\()")
-_BY: Final = re.compile(r"\s*(?:by|without)\b")
-_LABELS: Final = re.compile(r"\b(by|on)\s*\(([^)]*)\)")
-# Neither a function, nor within a list of labels, a matcher or a range; nor what Prometheus makes, which has no job.
-_METRIC: Final = re.compile(r"\b(?!ALERTS\b)[A-Za-z_][\w:]*\b(?!\s*\()(\{)?")
-_LISTS: Final = re.compile(r"(?:(?<=by)|(?<=on)|(?<=without)|(?<=ignoring)|(?<=left)|(?<=right))(\s*\([^)]*\))")
-_WITHIN: Final = re.compile(r"(?<=\{)[^}]*(?=\})|(?<=\[)[^]]*(?=\])")
-_WORDS: Final = {
-    *_AGGREGATIONS.split("|"),
-    *("and", "or", "unless", "by", "on", "without", "ignoring", "group_left", "group_right"),
-    *("offset", "bool", "inf", "nan"),
-}
-_OPAQUE: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`|#[^\n]*")
+_OURS: Final = Matcher("job", MatchOp.EQ, JOB)
+_MINGLE: Final = ("absent", "absent_over_time", "scalar")
 
 
 def per_pod(value: dict[str, Any]) -> dict[str, Any]:
-    """The rule file with every expression for the pods apart."""
+    """The rule file with every expression for the pods apart; raises ValueError."""
     groups = [
         group | {"rules": [rule | {"expr": expression(rule["expr"])} for rule in group["rules"]]}
         for group in value["groups"]
@@ -38,39 +29,44 @@ def per_pod(value: dict[str, Any]) -> dict[str, Any]:
 def expression(text: str) -> str:
     """*text*, aggregating and matching within each pod only, and reading what our pods export alone.
 
-    Others export `process_resident_memory_bytes`, `redis_…` and `probe_…`, too.
+    Others export `process_resident_memory_bytes`, `redis_…` and `probe_…`, too. Raises ValueError for what cannot tell
+    pods apart.
     """
-    edits = sorted(_edits(_blank(_OPAQUE, text)), reverse=True)
-    for start, end, new in edits:
-        text = text[:start] + new + text[end:]
-    return text
+    return printer.show(_apart(parse(text)))
 
 
-def _blank(pattern: re.Pattern[str], text: str) -> str:
-    """*text* with spaces in place of whatever *pattern* finds."""
-    return pattern.sub(lambda found: " " * len(found[0]), text)
+def _apart(expr: ast.Expr) -> ast.Expr:
+    match expr:
+        case ast.Selector():
+            return _ours(expr)
+        case ast.Range():
+            return replace(expr, selector=_ours(expr.selector))
+        case ast.Subquery() | ast.Negation():
+            return replace(expr, expr=_apart(expr.expr))
+        case ast.Binary(left=left, right=right, matching=matching):
+            labels = _kept(matching.labels) if matching.on else _dropped(matching.labels)
+            return replace(expr, left=_apart(left), right=_apart(right), matching=replace(matching, labels=labels))
+        case ast.Aggregate(expr=inner, param=param):
+            labels = _dropped(expr.labels) if expr.without else _kept(expr.labels)
+            return replace(expr, expr=_apart(inner), param=param and _apart(param), labels=labels)
+        case ast.Call(name=name, args=args):
+            if name in _MINGLE:
+                raise ValueError(f"found {name}(), which forgets the pods; expected what keeps {' and '.join(POD)}")
+            return replace(expr, args=tuple(map(_apart, args)))
+        case _:
+            return expr
 
 
-def _edits(text: str) -> Iterator[tuple[int, int, str]]:
-    for found in _LABELS.finditer(text):
-        given = [label.strip() for label in found[2].split(",") if label.strip()]
-        labels = ", ".join([*POD, *(label for label in given if label not in POD)])
-        yield found.start(2), found.end(2), labels
-    for found in _GROUPED.finditer(text):
-        if not _BY.match(text, _closing(text, found.end())):
-            yield found.end(), found.end(), f" by ({', '.join(POD)}) "
-    bare = _blank(_WITHIN, _blank(_LISTS, text))
-    for found in _METRIC.finditer(bare):
-        if found[0].lower() not in _WORDS and ":" not in found[0]:
-            matcher = f'job="{JOB}"'
-            yield found.end(), found.end(), f"{matcher}, " if found[1] else f"{{{matcher}}}"
+def _ours(selector: ast.Selector) -> ast.Selector:
+    """Of our pods alone, unless it is what Prometheus makes itself: alerts and what rules record, which have no job."""
+    if selector.name == "ALERTS" or ":" in selector.name:
+        return selector
+    return replace(selector, matchers=(*selector.matchers, _OURS))
 
 
-def _closing(text: str, opening: int) -> int:
-    """The place behind the parenthesis that ends the one at *opening*."""
-    depth = 0
-    for place in range(opening, len(text)):
-        depth += {"(": 1, ")": -1}.get(text[place], 0)
-        if depth == 0:
-            return place + 1
-    return len(text)
+def _kept(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return (*POD, *_dropped(labels))
+
+
+def _dropped(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(label for label in labels if label not in POD)

@@ -19,20 +19,25 @@ def test_what_is_made_is_up_to_date():
     ("given", "expected"),
     [
         pytest.param("up == 0", 'up{job="claude-sidecar"} == 0', id="a bare name"),
-        pytest.param('up{a="b"}', 'up{job="claude-sidecar", a="b"}', id="a name with matchers"),
+        pytest.param('up{a="b"}', 'up{a="b", job="claude-sidecar"}', id="a name with matchers"),
         pytest.param(
             "sum(rate(a[5m]))", 'sum by (namespace, pod) (rate(a{job="claude-sidecar"}[5m]))', id="no grouping"
         ),
+        pytest.param("sum(a) by (le)", 'sum by (namespace, pod, le) (a{job="claude-sidecar"})', id="a grouping"),
         pytest.param(
-            "sum(a) by (le)", 'sum(a{job="claude-sidecar"}) by (namespace, pod, le)', id="a grouping that comes after"
-        ),
-        pytest.param(
-            "max without (le) (a)", 'max without (le) (a{job="claude-sidecar"})', id="a grouping that drops labels"
+            "max without (le, pod) (a)",
+            'max without (le) (a{job="claude-sidecar"})',
+            id="a grouping that drops",
         ),
         pytest.param(
             "a and on () b",
             'a{job="claude-sidecar"} and on (namespace, pod) b{job="claude-sidecar"}',
             id="a match on nothing",
+        ),
+        pytest.param(
+            "a / ignoring (pod, x) b",
+            'a{job="claude-sidecar"} / ignoring (x) b{job="claude-sidecar"}',
+            id="a match across pods",
         ),
         pytest.param(
             "a * on (pod, x) group_left (y) b",
@@ -41,7 +46,7 @@ def test_what_is_made_is_up_to_date():
         ),
         pytest.param(
             'count_values("sum(x) by (y)", a) # sum(a)',
-            'count_values by (namespace, pod) ("sum(x) by (y)", a{job="claude-sidecar"}) # sum(a)',
+            'count_values by (namespace, pod) ("sum(x) by (y)", a{job="claude-sidecar"})',
             id="texts and comments",
         ),
         pytest.param(
@@ -50,13 +55,22 @@ def test_what_is_made_is_up_to_date():
             id="what Prometheus itself makes",
         ),
         pytest.param(
-            "-(a offset 1h > bool Inf)", '-(a{job="claude-sidecar"} offset 1h > bool Inf)', id="words of the language"
+            "max_over_time((-(a offset 1h > bool Inf))[1h:5m])",
+            'max_over_time((-(a{job="claude-sidecar"} offset 1h > bool (+Inf)))[1h:5m])',
+            id="an expression within a range",
         ),
     ],
 )
 def test_expressions_keep_the_pods_apart(given, expected):
     """An expression of one daemon becomes one that judges each pod by what our pods export."""
     assert expression(given) == expected
+
+
+@pytest.mark.parametrize("given", ["absent(a)", "a > scalar(b)"])
+def test_what_forgets_the_pods_is_refused(given):
+    """A function whose answer is of no pod is not taken for one that judges each."""
+    with pytest.raises(ValueError, match=r"forgets the pods; expected what keeps namespace and pod"):
+        expression(given)
 
 
 def test_defaults_are_told_as_they_are():
