@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from sidecar.model.credentials import masked
 from sidecar.model.errors import ConfigError, SidecarError
 
 TRACEBACK: Final = "--traceback"
@@ -98,7 +99,7 @@ def _short(exc: ConfigError) -> str:
 
 def _crashed(exc: BaseException) -> NoReturn:
     """Say what went wrong inside of us, without secrets; a daemon's end with its whole trace, since nobody can ask."""
-    lines = traceback.format_exception(exc)
+    lines = [masked(line) for line in traceback.format_exception(exc)]
     if "run" in sys.argv[1:3] or TRACEBACK in sys.argv[1:]:
         _say("crash", "".join(lines).rstrip())
         sys.exit(1)

@@ -32,6 +32,16 @@ class Lazy(click.Group):
         with failing.reading():
             return super().invoke(ctx)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self._words and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = "".join(f" Did you mean {name!r}?" for name in get_close_matches(args[0], self._words, 1))
+            ctx.fail(f"No such command {args[0]!r}.{near}")
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(self._words)
 

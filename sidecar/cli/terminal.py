@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import unicodedata
+from pathlib import Path
 from typing import Final, TextIO
 
 NARROWEST: Final = 40
@@ -18,7 +19,15 @@ _ASCII: Final = dict(zip(_GLYPHS, "*+x>~---\"\"''x.:-=+*#@|<>-|++++><", strict=T
 
 
 def prepare() -> None:
-    """What standard output and error cannot encode is spelled in ASCII from now on, instead of ending the command."""
+    """Whatever is written is taken from now on.
+
+    What standard output and error cannot encode is spelled in ASCII instead of ending the command, and what the shell
+    has closed goes nowhere.
+    """
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- for as long as we live
+    if sys.stderr is None:  # click would write to standard output instead
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- for as long as we live
     codecs.register(_really_ascii)
     codecs.register_error("sidecar", _spelled)
     for stream in (sys.stdout, sys.stderr):

@@ -75,7 +75,8 @@ def test_fish_completes(folder):
     """Names come with what they are, up to a comma."""
     shown = said([program("fish"), "-c"], FISH, folder)
 
-    assert shown == ["status\tWhat a running daemon knows", "gate-2\ttcp", "gateway\ttcp"]
+    assert shown[0] == "status\tWhat a running daemon knows"
+    assert sorted(shown[1:]) == ["gate-2\ttcp", "gateway\ttcp"]
 
 
 @pytest.mark.realtime
