@@ -1,9 +1,11 @@
 """What is written can be done: every block of every page is what it says, every link leads somewhere."""
 
+import re
+
 import pytest
 
 from tests.docs import judges
-from tests.docs.blocks import PAGES, ROOT, Block, anchors, blocks, links
+from tests.docs.blocks import PAGES, ROOT, Block, anchors, blocks, links, prose
 
 BY_PAGE = {str(path.relative_to(ROOT)): path for path in PAGES}
 
@@ -38,6 +40,18 @@ def test_every_link_leads_somewhere(page):
             lost.append(link)
 
     assert lost == []
+
+
+@pytest.mark.parametrize("page", BY_PAGE)
+def test_every_row_has_its_cells(page):
+    """A bar within a cell would begin another one, which GitHub then leaves out."""
+    wrong, columns = [], 0
+    for line in prose(BY_PAGE[page]).splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        wrong += [line] if columns and cells and cells != columns else []
+        columns = cells
+
+    assert wrong == []
 
 
 @pytest.mark.parametrize(
