@@ -14,6 +14,7 @@ from writers import (
     environment,
     index,
     languages,
+    logs,
     metrics,
     plugged,
     rule_files,
@@ -34,6 +35,7 @@ PAGES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "reference/api.md": api.page,
     "reference/client.md": client.page,
     "reference/webhook.md": webhook.page,
+    "reference/logs.md": logs.page,
     "reference/environment.md": environment.page,
     "openapi.json": api.as_json,
 }

@@ -22,4 +22,5 @@ def page() -> Iterator[str]:
     yield "- [HTTP API](reference/api.md): paths, parameters, answers; [openapi.json](openapi.json)."
     yield "- [Events](events.md): what gateways send; [Python client](reference/client.md)."
     yield "- [Webhook messages](reference/webhook.md): what receivers get."
+    yield "- [Logs and traces](reference/logs.md): events and their fields, spans."
     yield "- [Environment variables and exit codes](reference/environment.md)."
