@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -39,11 +40,13 @@ def blocks(path: Path) -> Iterator[Block]:
         )
 
 
+@cache
 def prose(path: Path) -> str:
     """The page without its blocks."""
     return _FENCE.sub("", path.read_text("utf-8"))
 
 
+@cache
 def anchors(path: Path) -> set[str]:
     """The names under which GitHub finds the headings of a page; the second of one name gets -1, and so on."""
     found: set[str] = set()
