@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import entry_points, metadata
 from types import ModuleType
 from typing import TypeVar
@@ -29,7 +29,7 @@ def find(package: str, type_: str, base: type[T]) -> type[T]:
     module, or the class in it.
     """
     if type_ in _own(package):
-        return _only(_module(f"{package}.{type_}", type_, _advice(type_)), base)
+        return _only(_module(f"{package}.{type_}", type_), base)
     points = tuple(entry_points(group=package, name=type_))
     if not points:
         raise PluginError(f"got type {type_!r}, expected one of: {', '.join(names(package))}")
@@ -45,13 +45,14 @@ def find(package: str, type_: str, base: type[T]) -> type[T]:
     return found
 
 
-def _module(name: str, type_: str, advice: str) -> ModuleType:
+def _module(name: str, type_: str, advice: str = "") -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
-        missing = (exc.name or "").partition(".")[0]
+        missing, advice = (exc.name or "").partition(".")[0], advice or _advice(type_)
         raise PluginError(f"type {type_!r} needs the package {missing!r}, which is not installed; {advice}") from exc
     except Exception as exc:  # the boundary of a plug-in, which may be anybody's
+        advice = advice or _advice(type_)
         raise PluginError(f"type {type_!r} cannot be loaded: {type(exc).__name__}: {exc}; {advice}") from exc
 
 
@@ -73,9 +74,12 @@ def _only(module: ModuleType, base: type[T]) -> type[T]:
     return found[0]
 
 
-def _own(package: str) -> Iterator[str]:
+@cache  # a configuration of a thousand checks asks a thousand times
+def _own(package: str) -> frozenset[str]:
     # The prefix must be whole: a subpackage is imported by its name, and left out in silence when that fails.
     prefix = f"{package}."
-    for info in pkgutil.walk_packages(importlib.import_module(package).__path__, prefix):
-        if not info.ispkg and not info.name.rpartition(".")[2].startswith("_"):
-            yield info.name.removeprefix(prefix)
+    return frozenset(
+        info.name.removeprefix(prefix)
+        for info in pkgutil.walk_packages(importlib.import_module(package).__path__, prefix)
+        if not info.ispkg and not info.name.rpartition(".")[2].startswith("_")
+    )

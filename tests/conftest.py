@@ -15,6 +15,7 @@ from sidecar.testing import VirtualTimeLoop, Wire
 from tests import sharing
 
 sharing.keep_bytecode()
+sharing.bridle_programs()
 
 # A busy machine is not a bug: examples have no deadline, the test as a whole has pytest's.
 settings.register_profile("sidecar", deadline=None)

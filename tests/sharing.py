@@ -1,4 +1,4 @@
-"""What the workers of one run share: the compiling of the tests, half of a collection."""
+"""What the workers of one run share: the compiling of the tests, half of a collection; and the machine."""
 
 import contextlib
 import importlib
@@ -15,6 +15,12 @@ def keep_bytecode() -> None:
     """Write what is compiled beside its source, whatever the environment says: many processes import it."""
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def bridle_programs() -> None:
+    """Programs in Go take one core and collect their garbage seldom: they live for a second, and share with others."""
+    os.environ.setdefault("GOMAXPROCS", "1")
+    os.environ.setdefault("GOGC", "400")
 
 
 def import_a_share(config: pytest.Config) -> None:

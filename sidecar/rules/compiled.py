@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from sidecar.model.alerts import RuleKey
@@ -141,4 +142,9 @@ _BACK: Final = re.compile(r"\[|\boffset\b|@")
 
 def _looks_back(query: Query) -> float:
     """Seconds that *query* looks back on purpose: ranges and offsets; the lookback of an instant selector is none."""
-    return query.reach_ms / 1000 if _BACK.search(_QUOTED.sub("", query.text)) else 0.0
+    return query.reach_ms / 1000 if _on_purpose(query.text) else 0.0
+
+
+@lru_cache(maxsize=1024)  # asked of every rule in every turn
+def _on_purpose(text: str) -> bool:
+    return _BACK.search(_QUOTED.sub("", text)) is not None

@@ -152,7 +152,7 @@ class Engine:
         if updates or before.watched:
             emit(Batch(source, at, updates, write=True, whole=True))
         self._written.add(rule.key)
-        return replace(_result(rule.key, before, after, found.error), broken=found.broken)
+        return _result(rule.key, before, after, found.error, found.broken)
 
     def _looks_for_itself(self, rule: Alerting) -> bool:
         """Whether *rule* asks for what fires, as in `x > 10 or (x > 8 and ALERTS{…})`, and cannot find its own yet."""
@@ -298,11 +298,14 @@ def _adopt(old: Alerting, new: Alerting, memory: Memory, now: float, told: Calla
     return replace(memory, actives=actives)
 
 
-def _result(key: RuleKey, before: Memory, after: Memory, error: str = "") -> Result:
+def _result(key: RuleKey, before: Memory, after: Memory, error: str = "", broken: str = "") -> Result:
+    if not before.actives and not after.actives:
+        return Result(key, error=error, broken=broken)  # most rules, most of the time
     old = {active.alert.labels: active.alert for active in before.actives.values()}
-    changed = tuple(alert for alert in after.alerts if not _same(old.get(alert.labels), alert))
+    alerts = after.alerts
+    changed = tuple(alert for alert in alerts if not _same(old.get(alert.labels), alert))
     dropped = tuple(alert for labels, alert in old.items() if labels not in after.actives)
-    return Result(key, after.alerts, changed, dropped, error)
+    return Result(key, alerts, changed, dropped, error, broken)
 
 
 def _same(old: Alert | None, new: Alert) -> bool:
