@@ -11,14 +11,15 @@ from sidecar.model import families
 from sidecar.model.samples import Family
 from sidecar.promql import QueryError, compile_
 from sidecar.rules.exporting import FIELDS, PREFIX
+from sidecar.simulator import KEY, Simulator, application
 from sidecar.store.live import names
-from tests.api.conftest import world
+from tests.api.conftest import api, world
 from tests.contracts.test_docs import CHANNELS, CHECKS, alerts, fields, labels, languages, metrics, webhook
 from tests.contracts.test_docs import PAGES as MADE
 from tests.docs import judges
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, prose
 
-__all__ = ["world"]  # pytest finds the fixture by its name here
+__all__ = ["api", "world"]  # pytest finds fixtures by their names here
 WRITTEN = {str(path.relative_to(ROOT)): path for path in PAGES if str(path.relative_to(ROOT / "docs")) not in MADE} | {
     "README.md": ROOT / "README.md"
 }
@@ -131,21 +132,33 @@ def test_every_function_of_templates_is_explained():
     assert set(languages.TEXTS) == {*languages.DAEMON, *languages.FUNCTIONS}
 
 
-async def test_labels_are_those_that_the_reference_names(world):
+async def test_labels_are_those_that_the_reference_names(world, api):
     """What a running daemon shows of our metrics has no label that the page of metrics does not name."""
-    app = await world.start()
+    world.wire.serve("claude", application(Simulator()))
+    claude = {"base_url": "http://claude", "api_key": KEY, "every": "1m"}
+    kinds = ["claude.models", "claude.messages", "claude.stream", "claude.count_tokens"]
+    checks = [{"type": kind, "name": kind, **claude} for kind in kinds]
+    checks += [{"type": "heartbeat", "name": "job", "period": "1h"}, {"type": "system", "name": "pod"}]
+    settings = world.settings()
+    app = await world.start(settings | {"checks": [*settings["checks"], *checks]})
+    headers = {"Content-Type": "application/json"}
+    for block in blocks(ROOT / "docs" / "events.md"):
+        if (block.language, block.kind) == ("json", "events"):
+            taken = await api.ask("POST", "/api/v1/events?sender=a", data=block.text, headers=headers)
+            assert taken.body["rejected"] == []
+    await api.post("/api/v1/heartbeats/job/start")
+    await api.post("/api/v1/heartbeats/job")
     world.status = 500
     await asyncio.sleep(120)
 
-    odd = {
-        (family.name, name)
-        for family, children in app.live()
-        for series, _ in children
-        for name in series
-        if family.name in {one.name for one in metrics.catalogue()} and name not in {*labels.of(family.name), "pod"}
-    }
+    shown = {(family.name, name) for family, children in app.live() for series, _ in children for name in series}
+    ours = {one.name: {*labels.of(one.name), "pod"} for one in metrics.catalogue()}
 
+    # Of a probe's requests, the check's labels stand beside; of traffic, where it went and the event's own.
+    ours |= {name: {*known, *labels.CHECK, "team"} for name, known in ours.items() if name.startswith("claude_")}
+    odd = {(metric, name) for metric, name in shown if metric in ours and name not in ours[metric]}
     assert odd == set()
+    assert {metric for metric, _ in shown} >= {"claude_requests_total", "claude_ratelimit_limit", "system_load1"}
 
 
 def keys(value) -> set[str]:
