@@ -27,8 +27,8 @@ def page() -> Iterator[str]:
     yield "# Logs and traces"
     yield ""
     yield f"{MADE} Logs go to standard error, as JSON unless that is a terminal, and to `log.file` if there is one:"
-    yield "[settings](configuration.md#log). A line is an event and its fields, with `timestamp`, `level` and `logger`, and"
-    yield "with `trace_id` and `span_id` while something is traced. Secrets are hidden."
+    yield "[settings](configuration.md#log). A line is an event and its fields, with `timestamp`, `level` and `logger`,"
+    yield "and with `trace_id` and `span_id` while something is traced. Secrets are hidden."
     yield from heading("Events")
     rows: dict[tuple[str, str, str], set[str]] = {}
     for event in events():
