@@ -1,12 +1,15 @@
 """How it goes, in one sentence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
+from sidecar.api import health
 from sidecar.api.health import CheckView, Health, Status
+from sidecar.checks import Check
 from sidecar.model.alerts import Alert, severity_rank
-from sidecar.model.checks import CheckStatus
+from sidecar.model.checks import CheckState, CheckStatus
+from sidecar.page.daemon import Daemon
 from sidecar.page.writing import words
 
 _NAMED: Final = 3
@@ -33,30 +36,52 @@ class Headline:
     alerts: str  # what fires, in words; empty when nothing does
 
 
-def headline(health: Health, alerts: Sequence[Alert]) -> Headline:
-    """What is to be said of *health* and of the *alerts* that fire."""
+def headline(found: Health, alerts: Sequence[Alert]) -> Headline:
+    """What is to be said of *found*, the health, and of the *alerts* that fire."""
     firing = [alert for alert in alerts if alert.firing]
-    tone = health.status
+    tone = found.status
     if tone is Status.HEALTHY and firing:
         serious = any(severity_rank(alert.severity) <= _SERIOUS for alert in firing)
         tone = Status.CRITICAL if serious else Status.DEGRADED
     told = words(len(firing), "alert") + (" fires" if len(firing) == 1 else " fire") if firing else ""
-    said = _said(health, firing)
-    if health.status is Status.HEALTHY and firing:
+    said = _said(found, firing)
+    if found.status is Status.HEALTHY and firing:
         return Headline(tone, told[:1].upper() + told[1:], Since("although " + said.text), "")
-    return Headline(tone, health.status.value.capitalize(), said, told)
+    return Headline(tone, found.status.value.capitalize(), said, told)
 
 
-def _said(health: Health, firing: Sequence[Alert]) -> Since:
-    match health.status:
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a headline is made of, read on the event loop; to make it of a thousand checks is work for a thread."""
+
+    checks: Sequence[Check]
+    states: Mapping[str, CheckState]
+    alerts: Sequence[Alert]
+
+    @classmethod
+    def of(cls, daemon: Daemon) -> Self:
+        """As *daemon* knows it now."""
+        return cls(daemon.checks, daemon.states(), daemon.book.alerts())
+
+    def headline(self, now: float) -> Headline:
+        """What is to be said of all this."""
+        views = [
+            CheckView(check.name, check.type, check.target, check.critical, self.states.get(check.name, CheckState()))
+            for check in self.checks
+        ]
+        return headline(health.health(views, now), self.alerts)
+
+
+def _said(found: Health, firing: Sequence[Alert]) -> Since:
+    match found.status:
         case Status.CRITICAL:
-            failed = [check for check in health.checks if check.name in health.critical_failures]
+            failed = [check for check in found.checks if check.name in found.critical_failures]
             return _down(failed, firing)
         case Status.DEGRADED:
-            return _down([check for check in health.checks if check.status is CheckStatus.DOWN], firing)
+            return _down([check for check in found.checks if check.status is CheckStatus.DOWN], firing)
         case Status.UNKNOWN:
-            return _unknown(health)
-    total, up = len(health.checks), sum(check.status is CheckStatus.UP for check in health.checks)
+            return _unknown(found)
+    total, up = len(found.checks), sum(check.status is CheckStatus.UP for check in found.checks)
     if up == total:
         return Since("the only check is up" if up == 1 else f"all {up} checks are up")
     return Since(f"{up} of {words(total, 'check')} are up, and none is down")
@@ -73,10 +98,10 @@ def _down(checks: Sequence[CheckView], firing: Sequence[Alert]) -> Since:
     return Since(f"{words(len(checks), 'check')} are down ({_names(checks)}), the first", began, checks[0].name)
 
 
-def _unknown(health: Health) -> Since:
-    if not health.checks:
+def _unknown(found: Health) -> Since:
+    if not found.checks:
         return Since("nothing is watched: the configuration has no checks")
-    open_ = [check for check in health.checks if check.status is CheckStatus.UNKNOWN]
+    open_ = [check for check in found.checks if check.status is CheckStatus.UNKNOWN]
     told = [check for check in open_ if check.critical] or open_
     if all(check.state.last is None for check in told):
         return Since("no result yet of " + _names(told))

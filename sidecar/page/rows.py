@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2s
+from time import sleep
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -94,18 +95,22 @@ async def gather(daemon: Daemon, now: float) -> list[Known]:
     """Every check, the worst first: down before unknown before up, critical before others."""
     states, before = daemon.states(), _known.get(daemon, {})
     found: dict[str, Known] = {}
+    took: Mapping[str, Mapping[str, float]] | None = None
     async for check in paced(daemon.checks):
         state, old = states.get(check.name, CheckState()), before.get(check.name)
         minute = now // _MINUTE
         if old is not None and old.state is state and old.minute == minute and old.row.check is check:
             found[check.name] = old
-        else:
-            found[check.name] = Known(state, minute, _row(daemon, check, state, now))
+            continue
+        if took is None:
+            took = await _every_phase(daemon, now)
+        found[check.name] = Known(state, minute, row(daemon, check, state, took.get(check.name, {}), now))
     _known[daemon] = found
     return sorted(found.values(), key=_rank)
 
 
-def _row(daemon: Daemon, check: Check, state: CheckState, now: float) -> Row:
+def row(daemon: Daemon, check: Check, state: CheckState, took: Mapping[str, float], now: float) -> Row:
+    """*check* as it is; its last probe *took* so many seconds, by phase."""
     history = daemon.history(check.name)
     return Row(
         check=check,
@@ -114,9 +119,21 @@ def _row(daemon: Daemon, check: Check, state: CheckState, now: float) -> Row:
         uptimes=history.uptimes(now),
         outcomes=tuple(history.outcomes),
         latency=history.latency(),
-        phases=phases(daemon, check.name, now),
+        phases=took,
         next_run=daemon.next_run(check.name),
     )
+
+
+async def _every_phase(daemon: Daemon, now: float) -> Mapping[str, Mapping[str, float]]:
+    """Seconds of each phase of each check's last probe.
+
+    Asked once for all: the store remembers what is asked of it, and a thousand questions would push out the rules'.
+    """
+    found: dict[str, dict[str, float]] = {}
+    async for one in paced(daemon.querier.select((Matcher("__name__", MatchOp.EQ, PROBE_PHASE.name),))):
+        for labels, seconds in api.current([one], now):
+            found.setdefault(labels.text("check"), {})[labels.text("phase")] = seconds
+    return found
 
 
 def phases(daemon: Daemon, check: str, now: float) -> Mapping[str, float]:
@@ -133,8 +150,10 @@ def _rank(known: Known) -> tuple[float, bool, str]:
 def section(rows: Sequence[Known], frame: Frame) -> Section:
     """All of them; each row is a part, which is replaced alone as long as their order stays."""
     full, short = rows[:DRAWN], rows[DRAWN:]
-    parts = {known.row.id: _html(known, "row.html", frame) for known in full}
-    parts |= {known.row.id: _html(known, "row-short.html", frame) for known in short}
+    parts = {}
+    for n, known in enumerate(rows):
+        parts[known.row.id] = _html(known, "row.html" if n < DRAWN else "row-short.html", frame)
+        sleep(0)  # on a thread: the event loop gets its turn now, and not when the interpreter takes it from us
     shell = frame.html(
         "checks.html",
         full=[(known.row.check.name, known.row.id, _class(known.row)) for known in full],

@@ -10,10 +10,8 @@ from typing import Final
 
 from sidecar.alerts.timeline import Entry
 from sidecar.api import wording
-from sidecar.api.health import Health
 from sidecar.db import history, names
 from sidecar.db.names import Named
-from sidecar.model.alerts import Alert
 from sidecar.model.labels import EMPTY, Labels
 from sidecar.page import alerts, headline
 from sidecar.page.daemon import Daemon
@@ -33,8 +31,7 @@ class _Seen:
     one: alerts.Shown | None  # None when it ended some time ago
     labels: Labels
     entries: Sequence[Entry]  # the oldest first
-    health: Health
-    active: Sequence[Alert]
+    watched: headline.Watched
 
 
 async def look(daemon: Daemon, fingerprint: str, /) -> Callable[[], Page]:
@@ -50,8 +47,7 @@ async def look(daemon: Daemon, fingerprint: str, /) -> Callable[[], Page]:
         one=(await alerts.shown([alert], daemon, now))[0] if alert else None,
         labels=alert.labels if alert else named.labels if named else EMPTY,
         entries=entries,
-        health=daemon.health(),
-        active=daemon.book.alerts(),
+        watched=headline.Watched.of(daemon),
     )
     return partial(_page, seen, Frame(now, "../"))
 
@@ -90,7 +86,7 @@ def _page(seen: _Seen, frame: Frame) -> Page:
             frame.section("story", "story.html", lines=lines, cut=len(seen.entries) >= _LINES),
             frame.section("identity", "identity.html", labels=labels, one=one, fingerprint=seen.fingerprint),
         ),
-        health=headline.headline(seen.health, seen.active).tone.value,
+        health=seen.watched.headline(frame.now).tone.value,
         now=frame.now,
         root=frame.root,
     )

@@ -7,9 +7,6 @@ from typing import Final
 from urllib.parse import quote
 
 from sidecar.api import checks as api
-from sidecar.api.health import Health
-from sidecar.checks import Check
-from sidecar.model.alerts import Alert
 from sidecar.model.checks import OFF_HOURS, CheckState, CheckStatus, Evidence, ProbeResult
 from sidecar.model.labels import Labels
 from sidecar.model.outcomes import MOST
@@ -40,8 +37,7 @@ class _Seen:
     """All that the page shows."""
 
     row: rows.Row
-    health: Health
-    active: Sequence[Alert]
+    watched: headline.Watched
     about: Sequence[alerts.Shown]
     more_alerts: int
     series: Sequence[tuple[Labels, float]]
@@ -68,9 +64,8 @@ async def look(daemon: Daemon, name: str, /) -> Callable[[], Page]:
     about = [alert for alert in daemon.book.alerts() if alert.labels.text("check") == name]
     about.sort(key=lambda alert: (not alert.firing, -(alert.fired_at or alert.active_at)))
     seen = _Seen(
-        row=_row(daemon, check, states.get(name, CheckState()), now),
-        health=daemon.health(),
-        active=daemon.book.alerts(),
+        row=rows.row(daemon, check, states.get(name, CheckState()), rows.phases(daemon, name, now), now),
+        watched=headline.Watched.of(daemon),
         about=await alerts.shown(about[:_ALERTS], daemon, now),
         more_alerts=max(0, len(about) - _ALERTS),
         series=await _live(daemon, name, now),
@@ -79,20 +74,6 @@ async def look(daemon: Daemon, name: str, /) -> Callable[[], Page]:
         url=daemon.external_url.rstrip("/"),
     )
     return partial(_page, seen, Frame(now, "../"))
-
-
-def _row(daemon: Daemon, check: Check, state: CheckState, now: float) -> rows.Row:
-    history = daemon.history(check.name)
-    return rows.Row(
-        check=check,
-        state=state,
-        reason=api.reason(check, state),
-        uptimes=history.uptimes(now),
-        outcomes=tuple(history.outcomes),
-        latency=history.latency(),
-        phases=rows.phases(daemon, check.name, now),
-        next_run=daemon.next_run(check.name),
-    )
 
 
 async def _live(daemon: Daemon, name: str, now: float) -> list[tuple[Labels, float]]:
@@ -116,7 +97,7 @@ def _page(seen: _Seen, frame: Frame) -> Page:
     return Page(
         f"{row.check.name}: {'off' if row.off else row.state.status.value}",
         tuple(_sections(seen, frame)),
-        health=headline.headline(seen.health, seen.active).tone.value,
+        health=seen.watched.headline(frame.now).tone.value,
         now=frame.now,
         root=frame.root,
     )

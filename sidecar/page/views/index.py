@@ -6,10 +6,10 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from sidecar.api.health import Configuration, Health
+from sidecar.api.health import Configuration
 from sidecar.api.summary import Count
 from sidecar.model import families
-from sidecar.model.alerts import Alert, AlertState
+from sidecar.model.alerts import AlertState
 from sidecar.page import alerts, headline, numbers, rows, telling
 from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Frame, Page, Section
@@ -24,8 +24,7 @@ _KINDS: Final = 12
 class _Seen:
     """All that the page shows."""
 
-    health: Health
-    active: Sequence[Alert]
+    watched: headline.Watched
     firing: alerts.Found
     pending: alerts.Found
     checks: Sequence[rows.Known]
@@ -47,8 +46,7 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
     pending = await alerts.gather(daemon, AlertState.PENDING, now)
     late, found = await lately(daemon, now), numbers.gather(daemon, now)
     seen = _Seen(
-        health=daemon.health(),
-        active=daemon.book.alerts(),
+        watched=headline.Watched.of(daemon),
         firing=firing,
         pending=pending,
         checks=checks,
@@ -65,7 +63,7 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
 
 
 def _page(seen: _Seen, frame: Frame) -> Page:
-    head = headline.headline(seen.health, seen.active)
+    head = seen.watched.headline(frame.now)
     return Page(
         f"{head.word}: {head.said.text}",
         (*_first(seen, head, frame), *_then(seen, frame)),
@@ -82,7 +80,7 @@ def _first(seen: _Seen, head: headline.Headline, frame: Frame) -> Iterator[Secti
     yield frame.section("firing", "firing.html", firing=seen.firing)
     yield frame.section("pending", "pending.html", pending=seen.pending)
     yield rows.section(seen.checks, frame)
-    active = {alert.fingerprint for alert in seen.active if alert.state is not AlertState.ENDED}
+    active = {alert.fingerprint for alert in seen.watched.alerts if alert.state is not AlertState.ENDED}
     over = [one for one in seen.lately.ended if one.fingerprint not in active]
     yield frame.section("ended", "ended.html", ended=over)
 
