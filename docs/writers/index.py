@@ -21,6 +21,7 @@ def page() -> Iterator[str]:
     yield "- [Commands](reference/commands.md): arguments, options, examples."
     yield "- [HTTP API](reference/api.md): paths, parameters, answers; [openapi.json](openapi.json)."
     yield "- [Events](events.md): what gateways send; [Python client](reference/client.md)."
+    yield "- [Messages](reference/messages.md): what people are told."
     yield "- [Webhook messages](reference/webhook.md): what receivers get."
     yield "- [Logs and traces](reference/logs.md): events and their fields, spans."
     yield "- [Environment variables and exit codes](reference/environment.md)."

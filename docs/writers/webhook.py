@@ -2,30 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from sidecar import config
 from sidecar.channels.webhook import WebhookChannel
-from sidecar.cli.notify import sample
-from sidecar.cli.notify.testing import Ctx
-from sidecar.clock import SystemClock
+from sidecar.model.alerts import EndReason
 from sidecar.model.notifications import NotifyKind
-from sidecar.rules.compiled import Alerting
-from sidecar.rules.evaluation import Surroundings
-from sidecar.services import probing
+from writers import example
 from writers.markdown import MADE, block, code, heading, table
 
-_AT: Final = 1_770_000_000.0
-_CONFIGURATION: Final = """
-external_url: https://sidecar.example
-checks:
-  - {name: gateway, type: claude.models, base_url: "http://127.0.0.1:4000", critical: true}
-channels:
-  - {name: pager, type: webhook, url: "https://pager.example/hook"}
-rules:
-  - pack: availability
-"""
 MESSAGE: Final = {
     "version": "Always 4, Alertmanager's.",
     "groupKey": "The incident: the same in every message about it.",
@@ -38,7 +22,7 @@ MESSAGE: Final = {
     "externalURL": "`external_url`.",
     "alerts": "The alerts, below.",
     "id": "Of the message, as in `Idempotency-Key`: one that comes twice has it twice.",
-    "kind": "What the message is: opening, reminder, resolve and so on.",
+    "kind": f"What the message is: {', '.join(NotifyKind)}. [Examples](messages.md).",
     "createdAt": "When it was decided.",
     "externalLabels": "`external_labels`.",
 }
@@ -60,7 +44,7 @@ ALERT: Final = {
     "condition": "What the value is held against.",
     "samples": "How many observations stand behind the value.",
     "flips": "How often it ended and began again.",
-    "endReason": "recovered, no_data, removed or replaced; null while it fires.",
+    "endReason": f"One of {', '.join(EndReason)}; null while it fires.",
     "endText": "The same in words.",
     "replacedBy": "The alert that took its place.",
     "note": "What else there is to say.",
@@ -104,18 +88,10 @@ def page() -> Iterator[str]:
 
 def messages() -> Mapping[str, Mapping[str, Any]]:
     """An opening and its end, as a channel of the shipped rules would send them."""
-    found = config.parse(_CONFIGURATION, "sidecar.yml", folder=Path())
-    ctx = Ctx.of(found.settings, SystemClock())
-    rule = next(rule for rule in found.rules.alerting if rule.name == "ClaudeAuthFailing")
-    return {kind.value: _message(found, rule, kind, ctx) for kind in (NotifyKind.OPENING, NotifyKind.RESOLVE)}
-
-
-def _message(found: config.Config, rule: Alerting, kind: NotifyKind, ctx: Ctx) -> Mapping[str, Any]:
-    (channel,) = found.channels
+    (channel,) = example.configuration().channels
     assert isinstance(channel, WebhookChannel)
-    element = sample.sample(rule, [probing.labels(check, "") for check in found.checks], {})
-    alert = sample.alert(rule, element, kind, _AT, Surroundings({}, ctx.external_url))
-    return channel.payload(sample.notification(alert, channel.name, kind, _AT), ctx)
+    kinds = (NotifyKind.OPENING, NotifyKind.RESOLVE)
+    return {kind.value: channel.payload(example.notification(kind, channel.name), example.context()) for kind in kinds}
 
 
 def _fields(meanings: Mapping[str, str], found: Mapping[str, Any]) -> Iterator[str]:
