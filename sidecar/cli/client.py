@@ -77,7 +77,7 @@ class Client:
         status, text = self._ask(method, f"{path}?{urlencode(parameters)}" if parameters else path)
         if status == 401:
             said = "the token is not the daemon's" if self.token else "the daemon wants its token (`http.token`)"
-            raise NoAnswer(f"{self.url}: {said}; give it with --token-file, SIDECAR_TOKEN or --token")
+            raise NoAnswer(f"{self.url}: {said}; give it with --token-file or SIDECAR_TOKEN")
         try:
             found = json.loads(text)
         except ValueError:
@@ -158,7 +158,12 @@ def connected(function: F) -> F:
     @click.option(
         "--token", default="", envvar="SIDECAR_TOKEN", help="Its `http.token`; better in SIDECAR_TOKEN or a file."
     )
-    @click.option("--token-file", type=click.Path(path_type=Path), help="A file that holds the token.")
+    @click.option(
+        "--token-file",
+        type=click.Path(path_type=Path),
+        envvar="SIDECAR_TOKEN_FILE",
+        help="A file that holds the token; wins over --token.",
+    )
     @click.option("--json", "as_json", is_flag=True, help="JSON, for machines.")
     @wraps(function)
     def call(*args: Any, url: str, token: str, token_file: Path | None, **kwargs: Any) -> Any:

@@ -87,7 +87,8 @@ def _file(ctx: click.Context) -> Path:
 def _client(ctx: click.Context) -> Client:
     url = ctx.params.get("url") or os.environ.get("SIDECAR_URL", DEFAULT)
     said = ctx.params.get("token") or os.environ.get("SIDECAR_TOKEN", "")
-    return Client(url.rstrip("/"), read_token(said, ctx.params.get("token_file")), timeout=_PATIENCE)
+    file = ctx.params.get("token_file") or os.environ.get("SIDECAR_TOKEN_FILE")
+    return Client(url.rstrip("/"), read_token(said, Path(file) if file else None), timeout=_PATIENCE)
 
 
 def _fitting(names: Named, incomplete: str) -> list[CompletionItem]:

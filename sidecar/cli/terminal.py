@@ -111,7 +111,7 @@ def cut(text: str, room: int) -> str:
         if left < 0:
             break
         taken.append(char)
-    return "".join(taken) + "…"
+    return "".join(taken).rstrip() + "…"
 
 
 def pad(text: str, width: int) -> str:
