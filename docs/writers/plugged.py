@@ -39,7 +39,7 @@ def channels() -> Iterator[str]:
 def _top(title: str, package: str) -> Iterator[str]:
     yield f"# {title}"
     yield ""
-    yield f"{MADE} Types: "
+    yield f"{MADE} Types:"
     yield ", ".join(f"[{name}](#{anchor(f'type: {name}')})" for name in plugins.names(package)) + "."
 
 
