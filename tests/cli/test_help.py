@@ -22,7 +22,10 @@ def every(group: click.Group, parent: click.Context) -> list[tuple[str, click.Co
     return found
 
 
-EVERY = {path: (ctx, command) for path, ctx, command in every(cli, click.Context(cli, info_name="sidecar"))}
+EVERY = {
+    path: (ctx, command)
+    for path, ctx, command in every(cli, click.Context(cli, info_name="sidecar", **cli.context_settings))
+}
 LEAVES = [path for path, (_, command) in EVERY.items() if not isinstance(command, click.Group)]
 FOR_PEOPLE = {"run", "demo", "completion", "config schema"}
 """Commands without --json: a daemon whose log has its own setting, a story, a script, and what is JSON already."""
