@@ -130,7 +130,7 @@ def test_every_rule_is_of_this_release():
 
     assert len(rules) > 50
     # One reads nothing but what another rule of its group records.
-    scraped = [rule["expr"] for rule in rules if not rule["expr"].startswith("claude:stop_reasons:")]
+    scraped = [rule["expr"] for rule in rules if not rule["expr"].lstrip("(").startswith("claude:stop_reasons:")]
     assert all('job="claude-sidecar", namespace="llm", claude_sidecar="watcher-' in expr for expr in scraped)
     assert all(rule["labels"]["team"] == "llm" and rule["labels"]["severity"] for rule in rules)
 

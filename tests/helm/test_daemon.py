@@ -98,9 +98,8 @@ async def test_the_configuration_starts_a_daemon(tmp_path):
         daemon.url = api
 
         (*shell, quiet) = charts.container("a gateway")["lifecycle"]["preStop"]["exec"]["command"]
-        process = await asyncio.create_subprocess_exec(
-            *shell, quiet.replace("http://127.0.0.1:9797", api), env=on_path() | {"SIDECAR_POD": "gateway-1"}
-        )
+        pod = {"SIDECAR_POD": "gateway-1", "SIDECAR_URL": api}
+        process = await asyncio.create_subprocess_exec(*shell, quiet, env=on_path() | pod)
         assert await within(20, process.wait(), "the end of preStop") == 0
         assert "gateway-1" in (await daemon.get("/api/v1/silences"))[1]
         assert await daemon.stop(signal.SIGTERM) == 0
@@ -125,7 +124,7 @@ while :; do sleep 0.01; done
 """
 
 
-QUIET = "silence add pod=gateway-1 --for 5m --by kubernetes --comment the pod starts --url http://127.0.0.1:9797\n"
+QUIET = "silence add pod=gateway-1 --for 5m --by kubernetes --comment the pod starts\n"
 
 
 @pytest.mark.realtime

@@ -2,6 +2,7 @@
 
 {{/* For `initContainers:` of a gateway's pod: the container as a native sidecar, or nothing. */}}
 {{- define "claude-sidecar.initContainers" -}}
+{{- include "claude-sidecar.besideOnly" . }}
 {{- if eq (include "claude-sidecar.isNative" .) "true" -}}
 - {{ include "claude-sidecar.container" . | nindent 2 | trim }}
 {{- end }}
@@ -9,6 +10,7 @@
 
 {{/* For `containers:` of a gateway's pod: the container where there are no native sidecars, or nothing. */}}
 {{- define "claude-sidecar.containers" -}}
+{{- include "claude-sidecar.besideOnly" . }}
 {{- if ne (include "claude-sidecar.isNative" .) "true" -}}
 - {{ include "claude-sidecar.container" . | nindent 2 | trim }}
 {{- end }}
@@ -26,7 +28,7 @@
 {{- include "claude-sidecar.validate" . }}
 {{- $beside := eq .Values.mode "sidecar" }}
 {{- $native := eq (include "claude-sidecar.isNative" .) "true" }}
-name: {{ .Values.sidecar.name }}
+name: {{ .Values.sidecar.name | quote }}
 image: {{ include "claude-sidecar.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- if $native }}
@@ -46,10 +48,8 @@ args:
   {{- range .Values.extraArgs }}
   - {{ . | quote }}
   {{- end }}
-{{- with include "claude-sidecar.env" . }}
 env:
-  {{- . | trim | nindent 2 }}
-{{- end }}
+  {{- include "claude-sidecar.env" . | trim | nindent 2 }}
 {{- with .Values.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
@@ -63,11 +63,11 @@ ports:
     containerPort: {{ .Values.http.apiPort }}
     protocol: TCP
   {{- end }}
-{{- if dig "enabled" true .Values.livenessProbe }}
+{{- if dig "enabled" true (.Values.livenessProbe | default dict) }}
 livenessProbe:
   {{- include "claude-sidecar.liveness" . | nindent 2 }}
 {{- end }}
-{{- if .Values.readinessProbe.enabled }}
+{{- if dig "enabled" false (.Values.readinessProbe | default dict) }}
 readinessProbe:
   {{- $asked := dict "httpGet" (dict "path" "/health/ready" "port" "sidecar-metrics") "periodSeconds" 10 "timeoutSeconds" 5 }}
   {{- toYaml (mergeOverwrite $asked (omit .Values.readinessProbe "enabled")) | nindent 2 }}
@@ -124,8 +124,7 @@ done
 {{- define "claude-sidecar.quiet" -}}
 {{- $values := .root.Values }}
 {{- $pod := dig "pod" "" ($values.config | default dict) | default "${SIDECAR_POD}" -}}
-sidecar silence add "pod={{ $pod }}" --for {{ .for }} --by kubernetes --comment "{{ .comment }}" --url {{ include "claude-sidecar.apiURL" .root }}
-{{- if $values.http.token.existingSecret }} --token-file {{ include "claude-sidecar.tokenFile" .root }}{{ end }}
+sidecar silence add "pod={{ $pod }}" --for {{ .for }} --by kubernetes --comment "{{ .comment }}"
 {{- end }}
 
 {{/* In a gateway's pod the kubelet waits for eleven minutes: a daemon with a broken configuration is started again by the
@@ -138,11 +137,18 @@ gateway out of service. */}}
 {{- else }}
 {{- $_ := mergeOverwrite $asked (dict "periodSeconds" 10 "failureThreshold" 6) }}
 {{- end }}
-{{- toYaml (mergeOverwrite $asked (omit .Values.livenessProbe "enabled")) }}
+{{- toYaml (mergeOverwrite $asked (omit (.Values.livenessProbe | default dict) "enabled")) }}
 {{- end }}
 
 {{/* A pod's series are told apart by its name. A release of its own has one pod after another, and its series go on. */}}
 {{- define "claude-sidecar.env" -}}
+# For the commands that are run in here, such as `sidecar status`.
+- name: SIDECAR_URL
+  value: {{ include "claude-sidecar.apiURL" . | quote }}
+{{- if .Values.http.token.existingSecret }}
+- name: SIDECAR_TOKEN_FILE
+  value: {{ include "claude-sidecar.tokenFile" . | quote }}
+{{- end }}
 {{- if not (hasKey (.Values.config | default dict) "pod") }}
 - name: SIDECAR_POD
   {{- if eq .Values.mode "sidecar" }}
@@ -150,15 +156,15 @@ gateway out of service. */}}
     fieldRef:
       fieldPath: metadata.name
   {{- else }}
-  value: {{ include "claude-sidecar.fullname" . }}
+  value: {{ include "claude-sidecar.fullname" . | quote }}
   {{- end }}
 {{- end }}
 {{- range $name, $secret := .Values.secretEnv }}
 - name: {{ $name }}
   valueFrom:
     secretKeyRef:
-      name: {{ $secret.existingSecret }}
-      key: {{ $secret.key }}
+      name: {{ $secret.existingSecret | quote }}
+      key: {{ $secret.key | quote }}
       {{- if $secret.optional }}
       optional: true
       {{- end }}

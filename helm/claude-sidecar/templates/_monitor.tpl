@@ -4,17 +4,17 @@
 - port: {{ .port }}
   path: /metrics
   {{- with .monitor.interval }}
-  interval: {{ . }}
+  interval: {{ . | quote }}
   {{- end }}
   {{- with .monitor.scrapeTimeout }}
-  scrapeTimeout: {{ . }}
+  scrapeTimeout: {{ . | quote }}
   {{- end }}
   relabelings:
     # The rules ask for both: whose pods they judge.
     - targetLabel: job
       replacement: claude-sidecar
     - targetLabel: claude_sidecar
-      replacement: {{ include "claude-sidecar.fullname" .root }}
+      replacement: {{ include "claude-sidecar.fullname" .root | quote }}
     {{- with .monitor.relabelings }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

@@ -1,7 +1,7 @@
 {{/* What a pod of ours is, but for its containers. */}}
 
 {{- define "claude-sidecar.podAround" -}}
-serviceAccountName: {{ include "claude-sidecar.serviceAccountName" . }}
+serviceAccountName: {{ include "claude-sidecar.serviceAccountName" . | quote }}
 {{ include "claude-sidecar.podGuarded" . }}
 {{- include "claude-sidecar.podFields" (dict "values" .Values "keys" (list "imagePullSecrets" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "dnsConfig" "hostAliases" "priorityClassName")) }}
 {{- end }}

@@ -2,7 +2,7 @@
 
 {{- define "claude-sidecar.prometheusRule" -}}
 {{- $root := .root -}}
-{{- $more := $root.Values.prometheusRule.alertLabels }}
+{{- $more := $root.Values.prometheusRule.alertLabels | default dict }}
 {{- $ours := include "claude-sidecar.ours" $root }}
 {{- $bytes := include "claude-sidecar.memoryWarned" $root }}
 {{- range .groups }}{{ range .rules }}
@@ -19,10 +19,7 @@ kind: PrometheusRule
 metadata:
   name: {{ printf "%s-%s" (include "claude-sidecar.fullname" $root) .name | trunc 63 | trimSuffix "-" }}
   labels:
-    {{- include "claude-sidecar.labels" $root | nindent 4 }}
-    {{- with $root.Values.prometheusRule.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "claude-sidecar.labelsAnd" (dict "root" $root "more" $root.Values.prometheusRule.labels) | nindent 4 }}
 spec:
   groups:
     {{- toYaml .groups | nindent 4 }}

@@ -25,13 +25,14 @@
 {{- end }}
 
 {{- define "claude-sidecar.volumes" -}}
+{{- include "claude-sidecar.scope" . -}}
 - name: {{ .Values.sidecar.name }}-config
   configMap:
-    name: {{ include "claude-sidecar.fullname" . }}
+    name: {{ include "claude-sidecar.fullname" . | quote }}
 - name: {{ .Values.sidecar.name }}-data
   {{- if eq (include "claude-sidecar.claims" .) "true" }}
   persistentVolumeClaim:
-    claimName: {{ include "claude-sidecar.claimName" . }}
+    claimName: {{ include "claude-sidecar.claimName" . | quote }}
   {{- else }}
   # Without a limit: the kubelet ends the whole pod when an emptyDir outgrows its own.
   emptyDir: {}
@@ -46,12 +47,12 @@
 {{- with .Values.http.token.existingSecret }}
 - name: {{ $.Values.sidecar.name }}-api-token
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
 {{- end }}
 {{- range $name, $secret := .Values.secretFiles }}
 - name: {{ $.Values.sidecar.name }}-secret-{{ $name }}
   secret:
-    secretName: {{ $secret.existingSecret }}
+    secretName: {{ $secret.existingSecret | quote }}
     optional: {{ dig "optional" $beside $secret }}
 {{- end }}
 {{- with .Values.extraVolumes }}
@@ -65,6 +66,7 @@
 
 {{/* Without this the cluster's autoscaler keeps a node for the sake of an emptyDir. */}}
 {{- define "claude-sidecar.annotations" -}}
+{{- include "claude-sidecar.scope" . }}
 {{- $names := list "tmp" }}
 {{- if ne (include "claude-sidecar.claims" .) "true" }}{{ $names = prepend $names "data" }}{{ end }}
 {{- $full := list }}
