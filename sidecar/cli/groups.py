@@ -42,6 +42,9 @@ class Lazy(click.Group):
             ctx.fail(f"No such command {args[0]!r}.{near}")
         return super().resolve_command(ctx, args)
 
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        return ["-h", "--help"]  # click keeps the first answer, whoever asks, also where a context has no settings
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(self._words)
 
