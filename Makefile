@@ -47,7 +47,7 @@ bench: $(STAMP) ## Speed, as ratios to peers in the same run
 soak: $(STAMP) ## A hundred kills instead of three
 	SIDECAR_KILLS=$${SIDECAR_KILLS:-100} $(BIN)/pytest -n 0 --timeout 3600 tests/integration/test_kill.py
 
-docs: $(STAMP) ## Write docs/reference.md from the code
+docs: $(STAMP) ## Write what is made from the code: the reference, the dashboards, the chart's copies
 	$(BIN)/python docs/generate.py
 	$(BIN)/python dashboards/generate.py
 	$(BIN)/python helm/generate.py
