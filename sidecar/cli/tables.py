@@ -22,7 +22,7 @@ class Column:
     least: int = 0  # with it the column shrinks to that before another leaves, and takes what is left over
 
 
-def fitted(columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]], room: int) -> list[str]:
+def fitted(columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]], room: int, indent: int = _GAP) -> list[str]:
     """The titles and *rows*, as lines of at most *room* columns; a column in which nothing stands is left out.
 
     Rows are indented, the first title is not: it is that of the section. What must stay and does not fit is cut, the
@@ -31,10 +31,10 @@ def fitted(columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]], room
     cells = [[(cell, "") if isinstance(cell, str) else cell for cell in row] for row in rows]
     used = [n for n in range(len(columns)) if n == 0 or any(row[n][0] for row in cells)]
     widths = {n: _widest(columns[n], (row[n][0] for row in cells)) for n in used}
-    left = _shrunk(columns, _kept(columns, widths, room - _GAP), room - _GAP)
+    left = _shrunk(columns, _kept(columns, widths, room - indent), room - indent)
     titles = [(columns[n].title, "bright_black" if n else "") for n in left]
-    head = _line(titles, columns, left | {0: left[0] + _GAP})
-    return [head, *(" " * _GAP + _line([row[n] for n in left], columns, left) for row in cells)]
+    head = _line(titles, columns, left | {0: left[0] + indent})
+    return [head, *(" " * indent + _line([row[n] for n in left], columns, left) for row in cells)]
 
 
 def _kept(columns: Sequence[Column], widths: dict[int, int], room: int) -> dict[int, int]:

@@ -3,19 +3,28 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
-from sidecar.cli import screen
+from sidecar.cli import screen, tables
 from sidecar.cli.failing import WrongError
 from sidecar.cli.groups import notes
 from sidecar.cli.rules.reading import find, refuse, sources
+from sidecar.cli.tables import Column
 from sidecar.model import durations
 from sidecar.model.errors import ConfigError
 from sidecar.rules import exporting, writing
 from sidecar.rules.compiled import Alerting, CompiledRule, Group, RuleSet
 
-_COLUMNS = ("rule", "group", "severity", "for", "channels", "place")
+_COLUMNS: Final = (
+    Column("RULE"),
+    Column("GROUP", keep=20),
+    Column("SEVERITY"),
+    Column("FOR", keep=50),
+    Column("CHANNELS", keep=30, least=12),
+    Column("PLACE", keep=40, most=200),
+)
 
 
 @click.command(
@@ -35,10 +44,9 @@ def list_(files: Sequence[str], packs: Sequence[str], config: Path | None, *, as
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = [[name.upper() for name in _COLUMNS], *([row[name] for name in _COLUMNS] for row in rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(_COLUMNS))]
-    for cells in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+    cells = [[row[column.title.lower()] for column in _COLUMNS] for row in rows]
+    for line in tables.fitted(_COLUMNS, cells, screen.width(), indent=0):
+        click.echo(line)
 
 
 @click.command(
