@@ -1,5 +1,6 @@
 """What is remembered of a check beyond its state."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -24,24 +25,30 @@ class CheckHistory:
     """A check's recent outcomes, and how long it was up and down. All times are seconds since the epoch.
 
     A check counts as up, or as down, from the probe that made it so to the one that made it something else; while it is
-    unknown, outside of its hours, cut off or not watched, it counts as neither.
+    unknown, outside of its hours, cut off or not watched, it counts as neither. What a probe said holds for a while
+    only: a daemon that stood still cannot say what it did not see, even if it never noticed.
     """
 
     outcomes: Outcomes = field(default_factory=Outcomes)
     spans: Spans = field(default_factory=Spans)
     status: CheckStatus = CheckStatus.UNKNOWN
     since: float = 0.0  # from when that status is not in the spans yet
+    until: float = math.inf  # until when it holds, if nothing more is heard
 
     @property
     def is_seen(self) -> bool:
         """Whether it counts as up or down now."""
         return self.status is not CheckStatus.UNKNOWN
 
-    def learn(self, state: CheckState, result: ProbeResult | None, now: float) -> None:
-        """The check is in *state* now, by *result* if there was one."""
+    def learn(self, state: CheckState, result: ProbeResult | None, now: float, holds: float = math.inf) -> None:
+        """The check is in *state* now, by *result* if there was one, which says something for *holds* seconds."""
+        at = now if result is None else min(now, result.at)
+        if at > self.until:
+            self.settle(at)
+        self.become(state.status, at)
         if result is not None:
             self.outcomes.add(result)
-        self.become(state.status, now if result is None else min(now, result.at))
+            self.until = at + holds
 
     def become(self, status: CheckStatus, at: float) -> None:
         """From *at* on the check has that status."""
@@ -53,6 +60,7 @@ class CheckHistory:
         """The clock jumped by *seconds* to *now*: forward, nobody looked; back, what was seen moves along."""
         self.settle(now - seconds)
         self.since = now
+        self.until += seconds
         if seconds < 0:
             self.spans.shift(seconds)
             self.outcomes.shift(seconds)
@@ -60,7 +68,7 @@ class CheckHistory:
     def settle(self, now: float) -> None:
         """Put into the spans what is known by *now*."""
         if self.is_seen:
-            self.spans.add(self.since, now, up=self.status is CheckStatus.UP)
+            self.spans.add(self.since, min(now, self.until), up=self.status is CheckStatus.UP)
             self.since = max(now, self.since)
 
     def uptime(self, window: float, now: float) -> Uptime:
@@ -68,7 +76,7 @@ class CheckHistory:
         found = self.spans.within(now - window, now)
         if not self.is_seen:
             return found
-        running = min(window, max(0.0, now - self.since))
+        running = max(0.0, min(now, self.until) - max(self.since, now - window))
         return found + (Uptime(up=running) if self.status is CheckStatus.UP else Uptime(down=running))
 
     def uptimes(self, now: float) -> Mapping[str, Uptime]:

@@ -1,6 +1,7 @@
 """Remembers how checks did: their last outcomes, and how long each was up."""
 
 import asyncio
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
@@ -9,7 +10,7 @@ from sidecar.checks import Check
 from sidecar.clock import Clock
 from sidecar.db import Database
 from sidecar.db import uptime as table
-from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
+from sidecar.model.checks import CheckState, CheckStatus, ProbeResult, max_age
 from sidecar.model.families import CHECK_UPTIME
 from sidecar.model.history import CheckHistory
 from sidecar.model.labels import Labels
@@ -50,6 +51,7 @@ class Uptimes:
             _resume(history, clock.time())
         self._gone = dict(sorted(known.items(), key=lambda item: item[1].ends()))
         self._watched: dict[str, CheckHistory] = {}
+        self._holds: dict[str, float] = {}  # for how many seconds a result of each check says something
         self._dirty: set[str] = set(known)
         self._told: dict[str, tuple[Update, ...]] = {}  # by check, what was emitted last
         self.replace(checks)
@@ -62,16 +64,17 @@ class Uptimes:
         """The check is in *state* now, by *result* if a probe made it so."""
         history = self._watched.get(name)
         if history is not None:  # else a reload took it
-            history.learn(state, result, self._clock.time())
+            history.learn(state, result, self._clock.time(), self._holds[name])
             self._dirty.add(name)
 
     def replace(self, checks: Iterable[Check]) -> None:
         """Remember these from now on; one that had left goes on with what is known of it."""
-        now = self._clock.time()
+        now, checks = self._clock.time(), tuple(checks)
         before, self._watched = self._watched, {}
         for check in checks:
             known = before.pop(check.name, None) or self._gone.pop(check.name, None)
             self._watched[check.name] = known or CheckHistory()
+        self._holds = {check.name: math.inf if check.cron else max_age(check) for check in checks}
         for name, history in before.items():
             self._told.pop(name, None)
             history.become(CheckStatus.UNKNOWN, now)
@@ -113,9 +116,14 @@ class Uptimes:
                 history.settle(now)
                 self._dirty.add(name)
         dirty, self._dirty = self._dirty, set()
-        if dirty:
-            rows = [table.row(name, history) for name, history in self._all() if name in dirty]
+        if not dirty:
+            return
+        rows = [table.row(name, history) for name, history in self._all() if name in dirty]
+        try:
             await self._database.run(table.save, rows, dirty - {row.name for row in rows})
+        except BaseException:
+            self._dirty |= dirty  # who is told to end while others write has written nothing, and tries again
+            raise
 
     async def _measure(self) -> None:
         now, found = self._clock.time(), {}

@@ -1,6 +1,7 @@
 """Histories of checks are kept, written and read again."""
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
@@ -19,8 +20,16 @@ UP, DOWN, UNKNOWN = CheckState(CheckStatus.UP), CheckState(CheckStatus.DOWN), Ch
 HOUR = 3600.0
 
 
-def check(name: str) -> TcpCheck:
-    return TcpCheck(type="tcp", name=name, address="gateway:80")
+def check(name: str, **more: object) -> TcpCheck:
+    return TcpCheck(
+        **{
+            "type": "tcp",
+            "name": name,
+            "address": "gateway:80",
+        }
+        | ({"every": "30m"} if "cron" not in more else {})
+        | more
+    )
 
 
 @pytest.fixture
@@ -221,3 +230,43 @@ async def test_many_checks_are_measured_in_pieces(build, clock):
         await asyncio.sleep(1)
 
     assert len({update.labels["check"] for update in batches[-1].updates}) == 200
+
+
+@pytest.mark.parametrize(
+    ("schedule", "up"),
+    [
+        pytest.param({"every": "15s", "timeout": "10s"}, 40, id="twice its interval and its timeout"),
+        pytest.param({"cron": "@daily"}, HOUR, id="by a calendar, until the next run"),
+    ],
+)
+async def test_a_result_holds_for_a_while(build, clock, database, schedule, up):
+    """A process that was frozen for an hour saw nothing in it, whatever the first probe after it says."""
+    uptimes = Uptimes([check("gateway", **schedule)], clock, database, emit=lambda _: None)
+    uptimes.learn("gateway", UP, ProbeResult(clock.time(), 0.1))
+    await asyncio.sleep(HOUR)
+    assert uptimes.of("gateway").uptime(2 * HOUR, clock.time()) == Uptime(up=up)
+
+    uptimes.learn("gateway", UP, ProbeResult(clock.time(), 0.1))
+    await asyncio.sleep(10)
+
+    assert uptimes.of("gateway").uptime(2 * HOUR, clock.time()) == Uptime(up=up + 10)
+
+
+async def test_a_writing_that_was_cut_short_is_made_up_for(build, database, clock):
+    """Who is told to end while the database is busy loses nothing, also of checks that are unknown now."""
+    uptimes, _ = build("gateway")
+    busy = threading.Event()
+    async with running(uptimes):
+        uptimes.learn("gateway", UP, ProbeResult(clock.time(), 0.1))
+        await asyncio.sleep(PERIOD - 10)
+        uptimes.learn("gateway", UNKNOWN, None)
+        await asyncio.sleep(5)
+        first = asyncio.create_task(database.run(lambda _: busy.wait(10)))
+        saving = asyncio.create_task(uptimes._save())  # as the minute does
+        await asyncio.sleep(0)
+        saving.cancel()
+        await asyncio.sleep(0)
+        busy.set()
+        await first
+
+    assert (await database.run(table.load))["gateway"].uptime(HOUR, clock.time()).up == PERIOD - 10
