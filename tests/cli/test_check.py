@@ -1,6 +1,7 @@
 """`sidecar check`."""
 
 import json
+import re
 
 import pytest
 
@@ -12,6 +13,7 @@ checks:
   - {type: http, name: one, url: "http://127.0.0.1:1/secret-less", timeout: 5s}
   - {type: http, name: two, url: "http://127.0.0.1:1/?key=planted-secret", timeout: 5s}
 """
+THERE = "http://127.0.0.1:1/secret-less"
 
 
 @pytest.fixture
@@ -30,6 +32,38 @@ def test_failed_probes_are_said(sidecar, file):
     assert said.out.count("FAILED") == 2
     assert "connect: no connection to http://127.0.0.1:1/" in said.out
     assert "planted-secret" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        pytest.param(
+            60,
+            [
+                "FAILED  one  ms  http://127.0.0.1:1/secret-less",
+                "        connect: no connection to",
+                "        http://127.0.0.1:1/secret-less: connection refused",
+            ],
+            id="a narrow terminal",
+        ),
+        pytest.param(
+            None,
+            [
+                f"FAILED  one  ms  {THERE}  connect: no connection to {THERE}: connection refused",
+            ],
+            id="a pipe",
+        ),
+    ],
+)
+def test_a_probe_is_as_wide_as_the_terminal(sidecar, file, monkeypatch, columns, lines):
+    """On a terminal the reason stands below its probe; in a pipe each probe is one line."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", str(columns))
+
+    said = sidecar("check", file, "one")
+
+    assert re.sub(r" +\d+ms", "  ms", said.out).splitlines() == lines
 
 
 def test_one_by_name(sidecar, file):

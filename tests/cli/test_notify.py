@@ -147,6 +147,25 @@ def test_nobody_there(run, hook):
     assert "canary" not in result.output
 
 
+def test_a_test_for_machines(run, hook):
+    """--json says of each message whether it was delivered, and what to do if it was not."""
+    told = run("hook", "--resolve", "--json")
+    hook.status = 404
+    refused = run("hook", "--resolve", "--json")
+
+    sent = json.loads(told.stdout)
+    assert (code(told), sent["channel"], sent["type"]) == (0, "hook", "webhook")
+    assert [(message["kind"], message["delivered"]) for message in sent["messages"]] == [
+        ("opening", True),
+        ("resolve", True),
+    ]
+    (message,) = json.loads(refused.stdout)["messages"]
+    assert code(refused) == 1
+    assert "HTTP 404" in message["error"]
+    assert message["next_step"].startswith("mend the channel's settings")
+    assert refused.stderr == ""
+
+
 def test_a_channel_that_nobody_knows(run):
     """A wrong name is wrong use, and the right ones are named."""
     result = run("pager")

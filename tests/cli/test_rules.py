@@ -205,6 +205,17 @@ def test_export_and_import():
 
 
 @pytest.mark.usefixtures("folder")
+def test_export_and_import_as_json():
+    """What is printed as JSON is a rule file as well: it is imported as the one in YAML is."""
+    said = call("export", "availability", "--json")
+    Path("exported.json").write_text(said.stdout)
+    back = call("import", "exported.json", "--json")
+
+    assert json.loads(said.stdout)["groups"][0]["name"] == "availability"
+    assert json.loads(back.stdout)["groups"][0]["rules"][0]["alert"] == "ClaudeDown"
+
+
+@pytest.mark.usefixtures("folder")
 def test_export_for_the_operator():
     """A resource is named after its first file, and is imported from standard input."""
     exported = call("export", "rules.yml", "--format", "prometheusrule", "--label", "release=p")

@@ -10,8 +10,8 @@ import urllib.request
 import pytest
 from click.testing import CliRunner
 
-from sidecar.cli.simulator import simulator
-from sidecar.simulator import KEY
+from sidecar.cli.simulator import _say_json, simulator
+from sidecar.simulator import KEY, Exchange
 
 
 @pytest.mark.realtime
@@ -47,6 +47,30 @@ def test_the_simulator_answers_tells_and_ends():
     assert "overloaded@0s  (529" in greeting[1]
     assert (first, second) == (529, 200)
     assert "POST /v1/messages claude-haiku-5-5 529  overloaded" in line
+
+
+@pytest.mark.parametrize(
+    ("exchange", "said"),
+    [
+        pytest.param(
+            Exchange(1.0, "POST", "/v1/messages", 529, "claude-x", None, "x-api-key", 0, "req_1", ("overloaded",)),
+            {"method": "POST", "path": "/v1/messages", "status": 529, "model": "claude-x", "faults": ["overloaded"]},
+            id="an answer",
+        ),
+        pytest.param(
+            Exchange(1.0, "GET", "/v1/models", 0, None, None, None, 0, "req_2", ("reset",)),
+            {"status": 0, "model": None, "faults": ["reset"], "request_id": "req_2"},
+            id="a connection that was dropped",
+        ),
+    ],
+)
+def test_requests_for_machines(exchange, said, capsys):
+    """With --json each request is one object, without anything of the key."""
+    _say_json(exchange)
+
+    shown = json.loads(capsys.readouterr().out)
+    assert said.items() <= shown.items()
+    assert set(shown) == {"at", "method", "path", "model", "status", "request_id", "faults"}
 
 
 @pytest.mark.parametrize(
