@@ -66,7 +66,18 @@ def test_a_thousand_checks_are_counted(monkeypatch):
     names = [line.split()[1] for line in screen if re.match(r"  [✗✓] ", line)]
     assert names[:3] == ["worse", "wrong", "c0"]
     assert len(names) == 30
-    assert "  and 970 more checks" in screen
+    assert "  and 970 more checks: 970 up" in screen
+
+
+def test_many_that_are_down_have_their_reasons_beside_them(monkeypatch):
+    """When much is broken each check is one line, and of what there is no room for one reads how it is."""
+    checks = [check(f"c{n:02}", "up" if n > 40 else "unknown" if n > 35 else "down") for n in range(50)]
+
+    screen = shown(known(checks), monkeypatch, 100, room=20)
+
+    assert len(screen) <= 20
+    assert all("  3 failures in a row: connect: no" in line for line in screen if line.startswith("  ✗ c"))
+    assert screen[-1] == "  and 34 more checks: 20 down, 5 unknown, 9 up"
 
 
 def test_a_pipe_has_each_check_on_one_line(monkeypatch):

@@ -56,7 +56,8 @@ def _block(alert: Known, now: float, n: int) -> Block:
     words = tuple(_words(alert, now)) if n < _WITH_WORDS else ()
     rank = Rank.UNSURE if alert["state"] != "firing" else Rank.BROKEN if n < _FIRST else Rank.BAD
     advice = tuple(screen.wrapped(alert["next_step"], _ARROW, most=2))
-    return Block((*head, *words), rank, ((*head, *advice), head, head[:1]) if words else (head[:1],))
+    shorter = ((*head, *advice), head, head[:1]) if words else (head[:1],)
+    return Block((*head, *words), rank, shorter, kind=alert["state"])
 
 
 def _head(alert: Known) -> Iterator[str]:

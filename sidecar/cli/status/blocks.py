@@ -1,5 +1,6 @@
 """A screen of sections that fits: what matters is shown, the rest is counted."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -23,6 +24,7 @@ class Block:
     lines: tuple[str, ...]
     rank: Rank
     shorter: tuple[tuple[str, ...], ...] = ()
+    kind: str = ""  # in which it is counted where it is left out
 
     @property
     def shortest(self) -> tuple[str, ...]:
@@ -36,7 +38,7 @@ class Section:
     title: str
     blocks: tuple[Block, ...]
     noun: str = "line"
-    left_out: int = 0  # what never was made a block
+    left_out: tuple[str, ...] = ()  # the kinds of what never was made a block
 
 
 Place = tuple[int, int]
@@ -53,12 +55,18 @@ def arranged(sections: Iterable[Section], room: int | None = None) -> list[str]:
     lines: list[str] = []
     for n, section in enumerate(known):
         shown = [chosen[n, m] for m in range(len(section.blocks)) if (n, m) in chosen]
-        missing = len(section.blocks) - len(shown) + section.left_out
+        missing = [block.kind for m, block in enumerate(section.blocks) if (n, m) not in chosen]
         if shown:
             lines += ["", section.title, *(line for part in shown for line in part)]
-        if shown and missing:
-            lines.append(f"  and {missing} more {section.noun}{'' if missing == 1 else 's'}")
+        if shown and (missing or section.left_out):
+            lines.append(_rest(section.noun, [*missing, *section.left_out]))
     return lines if room is None else lines[: max(0, room)]
+
+
+def _rest(noun: str, kinds: Sequence[str]) -> str:
+    """How many there are of what has no room: `and 12 more checks: 2 down, 10 up`."""
+    counts = ", ".join(f"{n} {kind}" for kind, n in Counter(filter(None, kinds)).items())
+    return f"  and {len(kinds)} more {noun}{'' if len(kinds) == 1 else 's'}" + (f": {counts}" if counts else "")
 
 
 def _chosen(sections: Sequence[Section], room: int) -> dict[Place, tuple[str, ...]]:

@@ -4,7 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from sidecar.cli import screen
+import click
+
+from sidecar.cli import screen, terminal
 from sidecar.cli.query import BARS
 from sidecar.cli.status.blocks import Block, Rank, Section
 from sidecar.cli.status.looking import Known
@@ -26,6 +28,9 @@ _COLUMNS: Final = (
 _WIDE: Final = (*_COLUMNS, Column("why", keep=70, most=400, least=40), Column("target", keep=10, least=20))
 _ROOM_FOR_WHY: Final = 160
 """Columns from which on the reason stands beside its check; below that, under it."""
+_WITH_WORDS: Final = 10
+"""Checks that are not up, of which each has its reason below it; of more, it stands cut beside them."""
+_LEAST: Final = 16  # columns of a reason below which it says nothing
 _PROBES: Final = ((160, 30), (110, 20), (70, 10))
 
 
@@ -41,15 +46,32 @@ def section(checks: Sequence[Known], now: float, most: int | None) -> Section:
         return Section("CHECKS", (Block(("  no checks: nothing is probed",), Rank.UNSURE),))
     wrong = [check for check in known if check["state"] != "up"]
     fine = known[len(wrong) :]
-    shown = [*wrong[:most], *fine[: None if most is None else max(0, most - len(wrong))]]
+    room = None if most is None else max(0, most - len(wrong))
+    shown, rest = (
+        [*wrong[:most], *fine[:room]],
+        [*wrong[most or len(wrong) :], *(fine[room:] if room is not None else ())],
+    )
     wide = screen.width() >= _ROOM_FOR_WHY
     rows = [_row(check, now, wide=wide) for check in shown]
     title, *lines = fitted(_WIDE if wide else _COLUMNS, rows, screen.width())
-    blocks = tuple(
-        Block((line, *(() if wide else _below(check))), _rank(check), ((line,),))
-        for check, line in zip(shown, lines, strict=True)
-    )
-    return Section(title, blocks, "check", len(known) - len(shown))
+    below = not wide and len(wrong) <= _WITH_WORDS
+    blocks = tuple(_block(check, line, wide=wide, below=below) for check, line in zip(shown, lines, strict=True))
+    return Section(title, blocks, "check", tuple(check["state"] for check in rest))
+
+
+def _block(check: Known, line: str, *, wide: bool, below: bool) -> Block:
+    """The check's row; its reason stands in it where that is wide, below it, or cut beside it."""
+    if wide:
+        return Block((line,), _rank(check), kind=check["state"])
+    short = (_beside(line, _why(check)),)
+    if not below:
+        return Block(short, _rank(check), kind=check["state"])
+    return Block((line, *screen.wrapped(_why(check), most=2)), _rank(check), (short,), kind=check["state"])
+
+
+def _beside(line: str, why: str) -> str:
+    room = screen.width() - terminal.measure(click.unstyle(line)) - 2
+    return f"{line}  {screen.cut(why, room)}" if why and room >= _LEAST else line
 
 
 def probes() -> int:
@@ -87,27 +109,25 @@ def _row(check: Known, now: float, *, wide: bool) -> list[str | screen.Cell]:
         (f"{_MARKS.get(state, '?')} {screen.plain(check['name'], 60)}", colour),
         (f"{state} {screen.ago(check['since'], now)}".strip(), colour),
         "critical" if check.get("critical") else "",
-        _last(check["last"], now),
+        _last(check, now),
         bars(check.get("recent", ())),
         uptime(check),
     ]
     return [*row, _why(check), screen.plain(check.get("target", ""), 200)] if wide else row
 
 
-def _last(probe: Known | None, now: float) -> str:
+def _last(check: Known, now: float) -> str:
+    probe = check["last"]
     if probe is None:
         return ""
-    what = screen.took(probe["seconds"]) if probe["ok"] else "failed"
+    undecided = any(one["outcome"] == "unknown" for one in check.get("recent", ())[-1:])
+    what = screen.took(probe["seconds"]) if probe["ok"] else "no verdict" if undecided else "failed"
     ago = screen.ago(probe["at"], now)
     return f"{what}, now" if ago == "0s" else f"{what}, {ago} ago"
 
 
 def _why(check: Known) -> str:
     return screen.plain(check["reason"]) if check["state"] != "up" else ""
-
-
-def _below(check: Known) -> list[str]:
-    return screen.wrapped(_why(check), most=2)
 
 
 def _rank(check: Known) -> Rank:
