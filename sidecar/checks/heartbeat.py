@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from sidecar.checks import Check, CheckFailed, CheckUnknown, ProbeContext
 from sidecar.checks._http import quoted
 from sidecar.model import durations
+from sidecar.model.checks import WAITING
 from sidecar.model.durations import Duration
 from sidecar.model.families import HEARTBEAT_DURATION, HEARTBEAT_SUCCESS
 from sidecar.model.heartbeats import Expected, Heard
@@ -85,7 +86,7 @@ class HeartbeatCheck(Check):
     async def probe(self, ctx: ProbeContext) -> None:
         heard, now = ctx.heard, ctx.clock.time()
         if not heard.since:
-            raise CheckUnknown("waiting", "calls are heard by a running daemon alone, and this is none")
+            raise CheckUnknown(WAITING, "calls are heard by a running daemon alone, and this is none")
         if heard.succeeded is not None:
             ctx.record(HEARTBEAT_SUCCESS, heard.succeeded)
         if heard.duration is not None:
@@ -100,7 +101,7 @@ class HeartbeatCheck(Check):
         if now >= self.expected.late(heard):
             raise CheckFailed("missed", self._missed(heard))
         if heard.waits:
-            raise CheckUnknown("waiting", self._waiting(heard))
+            raise CheckUnknown(WAITING, self._waiting(heard))
 
     def _note(self, ctx: ProbeContext, heard: Heard) -> None:
         ctx.note(due=_utc(self.expected.due(heard)))

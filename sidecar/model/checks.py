@@ -13,6 +13,8 @@ OFF_HOURS: Final = "off_hours"
 """Why a check is unknown: it is not probed at this time."""
 OFFLINE: Final = "offline"
 """Why a check is unknown: this machine's own network is away."""
+WAITING: Final = "waiting"
+"""Why a check is unknown: a job need not have called yet."""
 
 
 class CheckStatus(StrEnum):

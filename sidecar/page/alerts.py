@@ -1,5 +1,6 @@
 """Alerts as the pages show them: what to do first, then what speaks for it, and who knows."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -39,6 +40,11 @@ class Shown:
     def tone(self) -> str:
         """How bad it is, as a class of the style."""
         return _TONES.get(severity_rank(self.alert.severity), "")
+
+    @property
+    def figure(self) -> bool:
+        """Whether the value says anything: under `== 0` it is 0, and nothing else."""
+        return not self.alert.condition.startswith("==") or math.isnan(self.alert.value)
 
     @property
     def about(self) -> Mapping[str, str]:

@@ -76,7 +76,7 @@ def _said(found: Health, firing: Sequence[Alert]) -> Since:
     match found.status:
         case Status.CRITICAL:
             failed = [check for check in found.checks if check.name in found.critical_failures]
-            return _down(failed, firing)
+            return _down(failed, firing, "critical check")
         case Status.DEGRADED:
             return _down([check for check in found.checks if check.status is CheckStatus.DOWN], firing)
         case Status.UNKNOWN:
@@ -87,7 +87,7 @@ def _said(found: Health, firing: Sequence[Alert]) -> Since:
     return Since(f"{up} of {words(total, 'check')} are up, and none is down")
 
 
-def _down(checks: Sequence[CheckView], firing: Sequence[Alert]) -> Since:
+def _down(checks: Sequence[CheckView], firing: Sequence[Alert], noun: str = "check") -> Since:
     names = {check.name for check in checks}
     begun = [check.state.since for check in checks if check.state.since is not None]
     # A daemon that was restarted meanwhile saw them go down when it began; what fires remembers when it was.
@@ -95,7 +95,7 @@ def _down(checks: Sequence[CheckView], firing: Sequence[Alert]) -> Since:
     began = min(begun, default=None)
     if len(checks) == 1:
         return Since(f"{checks[0].name} is down", began, checks[0].name)
-    return Since(f"{words(len(checks), 'check')} are down ({_names(checks)}), the first", began, checks[0].name)
+    return Since(f"{words(len(checks), noun)} are down ({_names(checks)}), the first", began, checks[0].name)
 
 
 def _unknown(found: Health) -> Since:

@@ -8,6 +8,7 @@ from sidecar.api import checks, summary
 from sidecar.api.health import Health, Status
 from sidecar.api.summary import Count, Percentiles, Summary
 from sidecar.model import families
+from sidecar.model.checks import WAITING
 from sidecar.model.labels import Labels
 from sidecar.model.matchers import Matcher, MatchOp
 from sidecar.model.samples import Family
@@ -126,6 +127,8 @@ def _lost(daemon: Daemon, now: float) -> Iterator[Lost]:
         for series in daemon.querier.select((Matcher("__name__", MatchOp.EQ, family.name),)):
             labels = series.labels.without("__name__", "pod", "target", "type", "critical")
             if family is families.EVENTS and labels.text("result") != "rejected":
+                continue
+            if labels.text("reason") == WAITING:  # nothing is lost
                 continue
             sums[labels] = sums.get(labels, 0.0) + summary.grown(series, (now - HOUR) * 1000)
         for labels, count in sorted(sums.items(), key=lambda item: -item[1])[:20]:

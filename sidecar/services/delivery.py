@@ -175,7 +175,8 @@ class Delivery:
         name = worker.channel.name
         results = [result for result in Result if result is not Result.UNSERVED]
         counts = (Update(NOTIFICATIONS, 0.0, Labels(channel=name, result=result.value)) for result in results)
-        self._count(name, *counts)
+        # The zeros are written now: at the next tick the first messages may have gone, and would be no increase.
+        self._count(name, *counts, write=True)
         worker.task = asyncio.create_task(self._serve(worker), name=f"channel {name}")
         self._tasks.add(worker.task)
         self._latest[name] = worker.task
@@ -371,8 +372,8 @@ class Delivery:
         self._emit(Batch(SOURCE, now, tuple(updates), write=False, whole=True))
         return unserved
 
-    def _count(self, channel: str, *updates: Update) -> None:
-        self._emit(Batch(delivery_of(channel), self._clock.time(), updates, write=False, whole=False))
+    def _count(self, channel: str, *updates: Update, write: bool = False) -> None:
+        self._emit(Batch(delivery_of(channel), self._clock.time(), updates, write=write, whole=False))
 
 
 def delivery_of(channel: str) -> str:

@@ -218,3 +218,22 @@ async def test_many_checks_are_shown_in_short_behind_the_first(world, looking, m
         *(f"up-{n}" for n in range(5)),
     ]
     assert shown.count("<details") == 3
+
+
+async def test_an_outage_that_was_there_at_the_start(world, looking):
+    """Messages of the first seconds are counted, critical checks are called so, and no job that may wait is lost."""
+    world.status = 503
+    checks = [
+        {"type": "http", "name": name, "url": "http://gateway/health", "critical": name != "extra"}
+        for name in ("a", "b", "extra")
+    ]
+    await world.start(world.settings(STEPS, checks=[*checks, {"type": "heartbeat", "name": "job", "period": "1h"}]))
+    await asyncio.sleep(50)
+
+    page = await looking.get("/")
+
+    assert len(world.heard) == 3
+    assert "2 critical checks are down (a, b), the first since" in said(page.text, "headline")
+    assert "value" not in said(page.text, "firing")
+    assert re.search(r"hook webhook .*well 3 0 – 0", said(page.text, "channels"))
+    assert "Refused or dropped" not in page.text
