@@ -80,7 +80,7 @@ def drive(description: dict[str, Any], url: str) -> None:
         judge.response_schema_conformance,
     ]
     asked = 0
-    for result in schema.get_all_operations():
+    for result in schema.exclude(path="/live").get_all_operations():  # a stream has no end
         assert isinstance(result, schemathesis.core.result.Ok)
         operation = result.ok()
 

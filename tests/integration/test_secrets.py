@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from tests.canaries import CANARIES, Echo, echoing, found
-from tests.integration.harness import Daemon, environment, serve, until
+from tests.integration.harness import Daemon, environment, serve, until, within
 
 ENVIRONMENT = {
     "CANARY_KEY": CANARIES["api key"],
@@ -193,6 +193,16 @@ async def commands(folder: Path) -> str:
     return out.decode()
 
 
+async def an_event(answer: aiohttp.ClientResponse) -> str:
+    """The first event with data of a stream that has no end."""
+    text = ""
+    async for line in answer.content:
+        text += line.decode()
+        if "data:" in text and not line.strip():
+            break
+    return text
+
+
 async def api(daemon: Daemon, names: list[str]) -> dict[str, str]:
     """Every answer of the API to GET, by path."""
     shown = {}
@@ -203,7 +213,8 @@ async def api(daemon: Daemon, names: list[str]) -> dict[str, str]:
         for path in [*paths, *(f"/api/v1/checks/{name}" for name in names)]:
             every = {"query": "{__name__=~'.+'}"} if path.endswith("query") else {}
             async with session.get(path, params=every) as answer:
-                shown[path] = await answer.text()
+                endless = answer.content_type == "text/event-stream"
+                shown[path] = await (within(10, an_event(answer), "an event") if endless else answer.text())
     return shown
 
 
