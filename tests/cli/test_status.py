@@ -11,7 +11,7 @@ from sidecar.cli import terminal
 from sidecar.cli.screen import took
 from sidecar.cli.status.checks import bars, uptime
 from sidecar.cli.status.page import lines
-from tests.cli.known import INCIDENT, alert, check, known, percentiles
+from tests.cli.known import INCIDENT, alert, check, known, percentiles, stamp
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -162,3 +162,14 @@ def test_the_last_probes_as_bars(recent, text):
 def test_how_long_a_probe_took(seconds, text):
     """Three digits are enough."""
     assert took(seconds) == text
+
+
+def test_a_probe_without_a_verdict_did_not_fail(monkeypatch):
+    """A job that need not have called yet, or a probe while we are cut off, says nothing against anybody."""
+    last = {"at": stamp(2), "ok": False, "seconds": 0.0, "text": "waiting: no call came yet"}
+    recent = [{"at": stamp(2), "outcome": "unknown", "seconds": 0.0}]
+
+    screen = shown(known([check("job", "unknown", last=last, recent=recent)]), monkeypatch, 160)
+
+    assert any("no verdict, 2s ago" in line for line in screen)
+    assert not any("failed" in line for line in screen)
