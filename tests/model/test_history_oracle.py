@@ -85,7 +85,10 @@ def test_nothing_counts_that_nobody_saw(moves):
 
 
 def _agree(history: CheckHistory, witness: Witness) -> None:
-    assert history.uptimes(NOON + witness.now) == {name: witness.uptime(window) for name, window in WINDOWS.items()}
+    found = history.uptimes(NOON + witness.now)
+    assert {name: Uptime(round(one.up, 6), round(one.down, 6)) for name, one in found.items()} == {
+        name: witness.uptime(window) for name, window in WINDOWS.items()
+    }
 
 
 def _read(history: CheckHistory) -> CheckHistory:
