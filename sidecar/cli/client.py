@@ -27,6 +27,7 @@ _OFFLINE: Final = (
     "is it running? Start it with `sidecar run sidecar.yml`, or say where it is with --url or SIDECAR_URL "
     "(http://host:port, or unix:///path/of/socket)"
 )
+_UNTRUSTED: Final = "SSL_CERT_FILE names the file of the authority that issued it"
 
 Parameters = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -91,12 +92,12 @@ class Client:
 
     def _ask(self, method: str, path: str) -> tuple[int, bytes]:
         try:
-            connection = self.connection()
+            connection, prefix = self.connection(), self._prefix()
         except ValueError as exc:
             raise NoAnswer(f"--url: {exc}") from exc
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
         with progress.waiting(f"asking {self.url}") if self.moving else nullcontext():
-            return self._exchange(connection, method, path, headers)
+            return self._exchange(connection, method, prefix + path, headers)
 
     def _exchange(
         self, connection: http.client.HTTPConnection, method: str, path: str, headers: Mapping[str, str]
@@ -109,6 +110,9 @@ class Client:
             raise NoAnswer(
                 f"{self.url} did not answer within {self.timeout:g} s; is it overloaded, or another program?"
             ) from exc
+        except ssl.SSLCertVerificationError as exc:
+            text = f"{self.url}: its certificate is not trusted: {exc.verify_message}; {_UNTRUSTED}"
+            raise NoAnswer(text) from exc
         except ssl.SSLError as exc:
             raise NoAnswer(f"{self.url}: TLS failed: {exc.reason or exc}; is it http instead of https?") from exc
         except OSError as exc:
@@ -128,8 +132,16 @@ class Client:
         parts = urlsplit(self.url if "://" in self.url else f"http://{self.url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"got {self.url!r}, expected http://host:port or unix:///path/of/socket")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("got a user name or a password in it, expected http://host:port and the token beside it")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         return kind(parts.hostname, parts.port, timeout=self.timeout)
+
+    def _prefix(self) -> str:
+        """The path before ours, of a daemon that stands behind a proxy."""
+        if self.url.startswith(("unix:", "/")):
+            return ""
+        return urlsplit(self.url if "://" in self.url else f"http://{self.url}").path.rstrip("/")
 
 
 class _Unix(http.client.HTTPConnection):

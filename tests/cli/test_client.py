@@ -1,6 +1,7 @@
 """How commands reach a daemon, and what they say when they do not."""
 
 import socket
+import ssl
 import threading
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sidecar.cli import times
+from tests.certificates import Certificate
 
 
 @contextmanager
@@ -67,6 +69,7 @@ def test_whoever_answers_is_told_apart(sidecar, answer, message):
         pytest.param("unix:///nowhere/at/all", "no daemon at unix:///nowhere/at/all: no such file", id="a socket"),
         pytest.param("ftp://host", "expected http://host:port or unix:///path", id="another scheme"),
         pytest.param("http://127.0.0.1:99999", "ort", id="no port"),
+        pytest.param("http://me:pw@127.0.0.1:1", "got a user name or a password in it", id="a password"),
     ],
 )
 def test_nobody_answers(sidecar, url, message):
@@ -75,6 +78,47 @@ def test_nobody_answers(sidecar, url, message):
 
     assert said.code == 2
     assert message in said.err
+    assert "pw@" not in said.err
+
+
+def test_a_daemon_behind_a_proxy_has_a_path(sidecar):
+    """What stands before our paths in the URL stays there."""
+    seen = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with server.accept()[0] as connection:
+                seen.append(connection.recv(65536))
+                connection.sendall(http("200 OK", '{"status":"success","data":{"resultType":"vector","result":[]}}'))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        said = sidecar("query", "up", "--url", f"http://127.0.0.1:{server.getsockname()[1]}/sidecar/")
+        thread.join(5)
+
+    assert seen[0].startswith(b"GET /sidecar/api/v1/query?query=up ")
+    assert said.code == 1
+
+
+@pytest.mark.realtime
+def test_a_certificate_that_nobody_trusts(sidecar, tmp_path):
+    """The message says what is wrong with it, and how to trust who issued it."""
+    certificate = Certificate.make(tmp_path, "own", names=["127.0.0.1"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.file, certificate.key_file)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError), server.accept()[0] as connection:
+                context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        said = sidecar("status", "--url", f"https://127.0.0.1:{server.getsockname()[1]}")
+        thread.join(5)
+
+    assert said.code == 2
+    assert "its certificate is not trusted: self-signed certificate; SSL_CERT_FILE" in said.err
 
 
 def test_the_token_is_sent_and_not_shown(sidecar, tmp_path, monkeypatch):
