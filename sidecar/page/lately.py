@@ -40,6 +40,11 @@ async def lately(daemon: Daemon, now: float) -> Lately:
     return found
 
 
+def forget(daemon: Daemon) -> None:
+    """Nobody looks any more: let go of what was read."""
+    _read.pop(daemon, None)
+
+
 def _lately(connection: sqlite3.Connection, since: float) -> Lately:
     dead = [letter for letter in outbox.dead(connection, _DEAD) if letter.died_at >= since]
     return Lately(ended.lately(connection, since, _ENDED), dead)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2s
 from time import sleep
 from typing import Final
@@ -85,7 +85,13 @@ class Known:
     state: CheckState
     minute: float
     row: Row
-    html: dict[str, Markup] = field(default_factory=dict)  # by template
+    drawn: bool  # else it is shown in short, and has no history
+    html: Markup | None = None
+
+    def is_of(self, check: Check, state: CheckState, minute: float, *, drawn: bool) -> bool:
+        """Whether nothing has happened since."""
+        same = self.state is state and self.row.check is check and self.drawn is drawn
+        return same and (self.minute == minute or not drawn)
 
 
 _known: WeakKeyDictionary[Daemon, dict[str, Known]] = WeakKeyDictionary()
@@ -94,19 +100,26 @@ _known: WeakKeyDictionary[Daemon, dict[str, Known]] = WeakKeyDictionary()
 async def gather(daemon: Daemon, now: float) -> list[Known]:
     """Every check, the worst first: down before unknown before up, critical before others."""
     states, before = daemon.states(), _known.get(daemon, {})
+    watched = sorted(((check, states.get(check.name, CheckState())) for check in daemon.checks), key=_rank)
     found: dict[str, Known] = {}
     took: Mapping[str, Mapping[str, float]] | None = None
-    async for check in paced(daemon.checks):
-        state, old = states.get(check.name, CheckState()), before.get(check.name)
-        minute = now // _MINUTE
-        if old is not None and old.state is state and old.minute == minute and old.row.check is check:
+    async for n, (check, state) in paced(enumerate(watched)):
+        drawn, minute = n < DRAWN, now // _MINUTE
+        old = before.get(check.name)
+        if old is not None and old.is_of(check, state, minute, drawn=drawn):
             found[check.name] = old
             continue
-        if took is None:
+        if drawn and took is None:
             took = await _every_phase(daemon, now)
-        found[check.name] = Known(state, minute, row(daemon, check, state, took.get(check.name, {}), now))
+        made = row(daemon, check, state, (took or {}).get(check.name, {}), now) if drawn else in_short(check, state)
+        found[check.name] = Known(state, minute, made, drawn)
     _known[daemon] = found
-    return sorted(found.values(), key=_rank)
+    return list(found.values())
+
+
+def forget(daemon: Daemon) -> None:
+    """Nobody looks any more: let go of what was made."""
+    _known.pop(daemon, None)
 
 
 def row(daemon: Daemon, check: Check, state: CheckState, took: Mapping[str, float], now: float) -> Row:
@@ -122,6 +135,11 @@ def row(daemon: Daemon, check: Check, state: CheckState, took: Mapping[str, floa
         phases=took,
         next_run=daemon.next_run(check.name),
     )
+
+
+def in_short(check: Check, state: CheckState) -> Row:
+    """*check* without its past."""
+    return Row(check, state, api.reason(check, state), {}, (), None, {}, None)
 
 
 async def _every_phase(daemon: Daemon, now: float) -> Mapping[str, Mapping[str, float]]:
@@ -142,22 +160,21 @@ def phases(daemon: Daemon, check: str, now: float) -> Mapping[str, float]:
     return api.phases(api.current(daemon.querier.select(named), now))
 
 
-def _rank(known: Known) -> tuple[float, bool, str]:
-    row = known.row
-    return _ORDER[row.state.status] + 0.5 * row.off, not row.check.critical, row.check.name
+def _rank(watched: tuple[Check, CheckState]) -> tuple[float, bool, str]:
+    check, state = watched
+    return _ORDER[state.status] + 0.5 * (state.reason == OFF_HOURS), not check.critical, check.name
 
 
 def section(rows: Sequence[Known], frame: Frame) -> Section:
     """All of them; each row is a part, which is replaced alone as long as their order stays."""
-    full, short = rows[:DRAWN], rows[DRAWN:]
     parts = {}
-    for n, known in enumerate(rows):
-        parts[known.row.id] = _html(known, "row.html" if n < DRAWN else "row-short.html", frame)
+    for known in rows:
+        parts[known.row.id] = _html(known, frame)
         sleep(0)  # on a thread: the event loop gets its turn now, and not when the interpreter takes it from us
     shell = frame.html(
         "checks.html",
-        full=[(known.row.check.name, known.row.id, _class(known.row)) for known in full],
-        short=[(known.row.check.name, known.row.id, _class(known.row)) for known in short],
+        full=[(known.row.check.name, known.row.id, _class(known.row)) for known in rows if known.drawn],
+        short=[(known.row.check.name, known.row.id, _class(known.row)) for known in rows if not known.drawn],
         counts=Counter(_class(known.row) for known in rows),
     )
     return Section("checks", shell, parts)
@@ -167,8 +184,7 @@ def _class(row: Row) -> str:
     return "off" if row.off else row.state.status.value
 
 
-def _html(known: Known, template: str, frame: Frame) -> Markup:
-    html = known.html.get(template)
-    if html is None:
-        html = known.html[template] = frame.html(template, row=known.row)
-    return times.refreshed(html, frame.now)
+def _html(known: Known, frame: Frame) -> Markup:
+    if known.html is None:
+        known.html = frame.html("row.html" if known.drawn else "row-short.html", row=known.row)
+    return times.refreshed(known.html, frame.now)

@@ -1,10 +1,9 @@
 """Answers requests for pages: each is made once a second at most, however many ask for it."""
 
 import asyncio
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
@@ -15,20 +14,26 @@ from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Around, Page
 from sidecar.page.live import Hub
 from sidecar.page.seen import Place, Seen
-from sidecar.page.views import MissingError
+from sidecar.page.views import MissingError, alert, check, configuration, index
 from sidecar.services.guard import Stream
 
+_IDLE: Final = 60.0
+"""Seconds after which nothing is kept for the next look: memory is the gateway's."""
 _FRESH: Final = 1.0
 """Seconds for which a page that was made is shown to whoever asks."""
 _TICK: Final = 15.0
 """Seconds after which numbers may be other although nothing has happened."""
-VIEWS: Final = ("alert", "check", "configuration", "index")
 
 
 class View(Protocol):
     """What a module of `sidecar.page.views` has."""
 
     async def look(self, daemon: Daemon, key: str, /) -> Callable[[], Page]: ...
+
+
+VIEWS: Final[Mapping[str, View]] = {"alert": alert, "check": check, "configuration": configuration, "index": index}
+_MANY: Final = frozenset({"alert", "check"})
+"""Views with a page for each key."""
 
 
 class Site:
@@ -38,6 +43,7 @@ class Site:
         self._daemon = daemon
         self._version = version("claude-sidecar")
         self._made: dict[Place, tuple[float, asyncio.Task[Seen]]] = {}
+        self._idle: asyncio.TimerHandle | None = None
         self._hub = Hub(self.see, self._pulse, daemon.now)
 
     def view(self, name: str) -> Handler:
@@ -61,9 +67,10 @@ class Site:
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         """What changes on a page, as it changes."""
-        place = Place(request.query.get("view", "index"), request.query.get("key", ""))
-        if place.view not in VIEWS:
-            raise web.HTTPNotFound(text=f"got the view {place.view[:40]!r}, expected one of: {', '.join(VIEWS)}\n")
+        view = request.query.get("view", "index")
+        if view not in VIEWS:
+            raise web.HTTPNotFound(text=f"got the view {view[:40]!r}, expected one of: {', '.join(VIEWS)}\n")
+        place = Place(view, request.query.get("key", "") if view in _MANY else "")
         if self._hub.is_full():
             raise web.HTTPServiceUnavailable(
                 text="too many pages are open already; this one is not kept live\n", headers={hdrs.RETRY_AFTER: "30"}
@@ -80,13 +87,19 @@ class Site:
         self._made = {each: made for each, made in self._made.items() if now < made[0] + _FRESH or not made[1].done()}
         if place not in self._made or self._made[place][0] < (now - _FRESH if after is None else after):
             self._made[place] = now, asyncio.create_task(self._make(place))
+            if self._idle is not None:
+                self._idle.cancel()
+            self._idle = asyncio.get_running_loop().call_later(_IDLE, self._forget)
         # Shielded: that one of those who wait goes away is no reason to leave the others without a page.
         return await asyncio.shield(self._made[place][1])
 
     async def _make(self, place: Place) -> Seen:
-        view = cast("View", await asyncio.to_thread(import_module, f"sidecar.page.views.{place.view}"))
-        make = await view.look(self._daemon, place.key)
+        make = await VIEWS[place.view].look(self._daemon, place.key)
         return await asyncio.to_thread(Seen.of, make)
+
+    def _forget(self) -> None:
+        self._made.clear()
+        index.forget(self._daemon)
 
     def _pulse(self) -> object:
         """Something that is equal as long as nothing has happened that a page shows."""

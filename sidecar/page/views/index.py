@@ -11,9 +11,9 @@ from sidecar.api.summary import Count
 from sidecar.model import families
 from sidecar.model.alerts import AlertState
 from sidecar.page import alerts, headline, numbers, rows, telling
+from sidecar.page import lately as late
 from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Frame, Page, Section
-from sidecar.page.lately import Lately, lately
 from sidecar.page.times import clock
 
 _KINDS: Final = 12
@@ -29,7 +29,7 @@ class _Seen:
     pending: alerts.Found
     checks: Sequence[rows.Known]
     numbers: numbers.Numbers
-    lately: Lately
+    lately: late.Lately
     channels: Sequence[telling.Told]
     quiet: telling.Quiet
     configuration: Configuration
@@ -44,15 +44,15 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
     checks = await rows.gather(daemon, now)
     firing = await alerts.gather(daemon, AlertState.FIRING, now)
     pending = await alerts.gather(daemon, AlertState.PENDING, now)
-    late, found = await lately(daemon, now), numbers.gather(daemon, now)
+    over, found = await late.lately(daemon, now), numbers.gather(daemon, now)
     seen = _Seen(
         watched=headline.Watched.of(daemon),
         firing=firing,
         pending=pending,
         checks=checks,
         numbers=found,
-        lately=late,
-        channels=telling.channels(daemon, found.hour, late.dead),
+        lately=over,
+        channels=telling.channels(daemon, found.hour, over.dead),
         quiet=telling.quiet(daemon, now),
         configuration=daemon.configuration,
         pod=daemon.pod,
@@ -60,6 +60,12 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
         retention=daemon.retention,
     )
     return partial(_page, seen, Frame(now))
+
+
+def forget(daemon: Daemon) -> None:
+    """Nobody looks any more: let go of what was kept for the next look."""
+    rows.forget(daemon)
+    late.forget(daemon)
 
 
 def _page(seen: _Seen, frame: Frame) -> Page:
