@@ -172,4 +172,4 @@ def test_a_probe_without_a_verdict_did_not_fail(monkeypatch):
     screen = shown(known([check("job", "unknown", last=last, recent=recent)]), monkeypatch, 160)
 
     assert any("no verdict, 2s ago" in line for line in screen)
-    assert not any("failed" in line for line in screen)
+    assert not any("failed, 2s ago" in line for line in screen)
