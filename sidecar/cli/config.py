@@ -32,11 +32,12 @@ def config() -> None:
 
 
 @config.command(
+    short_help="Name every mistake at once, each with its line.",
     epilog=notes(
         "sidecar config check",
         "sidecar config check sidecar.yml --json",
         json="{ok, mistakes: [{file, line, key, message}], notes, checks, channels, rules}; the last three are counts.",
-    )
+    ),
 )
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
@@ -68,7 +69,8 @@ def check(file: Path, *, as_json: bool) -> None:
 
 
 @config.command(
-    epilog=notes("sidecar config show", "sidecar config show sidecar.yml --json", json="the same mapping as JSON.")
+    short_help="Print what the daemon would run with, secrets hidden.",
+    epilog=notes("sidecar config show", "sidecar config show sidecar.yml --json", json="the same mapping as JSON."),
 )
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")

@@ -27,11 +27,12 @@ def silence() -> None:
 
 
 @silence.command(
+    short_help="Silence alerts by name, conditions on labels, or both.",
     epilog=notes(
         "sidecar silence add ClaudeDown",
         "sidecar silence add ClaudeDown 'check=~gw-.*' --for 2h --comment 'moving house'",
         json="the silence: {id, state, matchers, starts_at, ends_at, created_by, comment}.",
-    )
+    ),
 )
 @click.argument("alert", nargs=-1, required=True, shell_complete=completing.alerts)
 @click.option("--for", "duration", type=Span(), default=3600.0, show_default="1h", help="How long.")

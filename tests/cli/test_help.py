@@ -42,7 +42,10 @@ def test_help_fits_the_narrowest_usual_terminal(path, monkeypatch):
     """No line of help is wider than 80 columns, unless it is an example that has to be copied in one piece."""
     monkeypatch.setenv("COLUMNS", "80")
 
-    assert [line for line in help_of(path).splitlines() if len(line) > 80 and "sidecar " not in line] == []
+    shown = help_of(path).splitlines()
+
+    assert [line for line in shown if len(line) > 80 and "sidecar " not in line] == []
+    assert [line for line in shown if line.endswith("...") and not line.startswith("Usage")] == []
 
 
 @pytest.mark.parametrize("path", LEAVES)

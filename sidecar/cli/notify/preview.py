@@ -39,11 +39,12 @@ def _labels(_: click.Context, __: click.Parameter, value: Sequence[str]) -> Mapp
 
 
 @click.command(
+    short_help="Show who would hear of an alert, and in which words.",
     epilog=notes(
         "sidecar notify preview ClaudeDown",
         "sidecar notify preview ClaudeDown sidecar.yml --label check=claude --kind resolve",
         json="[{alert, rule, kind, labels, annotations, value, channels: [{name, type, told, why_not, text, sent}]}].",
-    )
+    ),
 )
 @click.argument("alertname", metavar="ALERTNAME", shell_complete=completing.rules)
 @click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")

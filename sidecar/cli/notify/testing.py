@@ -26,11 +26,12 @@ from sidecar.templating import safe
 
 
 @click.command(
+    short_help="Send a real message, marked as a test.",
     epilog=notes(
         "sidecar notify test team",
         "sidecar notify test team sidecar.yml --resolve",
         json="{channel, type, messages: [{kind, delivered, seconds, id, said, error, next_step}]}.",
-    )
+    ),
 )
 @click.argument("channel", shell_complete=completing.channels)
 @click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")

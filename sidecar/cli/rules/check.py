@@ -28,13 +28,14 @@ def _known(_: click.Context, __: click.Parameter, value: Sequence[str]) -> Seque
 
 
 @click.command(
+    short_help="Name every mistake, and what is probably not meant.",
     epilog=notes(
         "sidecar rules check availability",
         "sidecar rules check my-rules.yml --strict --metric 'myapp_*'",
         "sidecar rules check --config sidecar.yml",
         json="{ok, mistakes: [{file, line, key, message}], findings: [{file, line, rule, code, message}], unwatched, "
         "groups: [{file, group, rules}]}.",
-    )
+    ),
 )
 @sources
 @click.option("--strict", is_flag=True, help="Exit 1 if lint finds something, too.")

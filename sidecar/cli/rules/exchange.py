@@ -17,11 +17,12 @@ from sidecar.yamlfile import load
 
 
 @click.command(
+    short_help="Print the rules for Prometheus.",
     epilog=notes(
         "sidecar rules export availability > rules.yml",
         "sidecar rules export --config sidecar.yml --format prometheusrule | kubectl apply -f -",
         json="the same file as JSON, which is YAML, too.",
-    )
+    ),
 )
 @sources
 @click.option(
@@ -66,6 +67,7 @@ def export(
 
 @click.command(
     "import",
+    short_help="Print rules of Prometheus as a rule file of ours.",
     epilog=notes(
         "sidecar rules import rules-of-prometheus.yml > rules.yml",
         "kubectl get prometheusrule -o yaml | sidecar rules import - > rules.yml",

@@ -29,6 +29,7 @@ _COLUMNS: Final = (
 
 @click.command(
     "list",
+    short_help="One line for each rule.",
     epilog=notes(
         "sidecar rules list availability",
         "sidecar rules list --config sidecar.yml",
@@ -50,11 +51,12 @@ def list_(files: Sequence[str], packs: Sequence[str], config: Path | None, *, as
 
 
 @click.command(
+    short_help="Print the rules as they are evaluated.",
     epilog=notes(
         "sidecar rules show availability",
         "sidecar rules show --config sidecar.yml --rule ClaudeDown",
         json="the same rule file as JSON: {groups: [{name, rules}]}.",
-    )
+    ),
 )
 @sources
 @click.option("--rule", "names", multiple=True, metavar="NAME", help="Only this rule; repeatable.")

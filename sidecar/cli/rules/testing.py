@@ -16,11 +16,12 @@ from sidecar.rules.unittests import Failure
 
 
 @click.command(
+    short_help="Run unit tests in promtool's format.",
     epilog=notes(
         "sidecar rules test tests/my-rules.yml",
         "sidecar rules test tests/*.yml --json",
         json="{ok, failures: [{file, line, test, message}]}; of files that cannot be used {ok, mistakes}.",
-    )
+    ),
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
