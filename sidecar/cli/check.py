@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import click
 
-from sidecar import config
 from sidecar.checks import Check
-from sidecar.cli import completing, progress, screen, terminal
+from sidecar.cli import completing, files, progress, screen, terminal
 from sidecar.cli.failing import WrongError
 from sidecar.cli.groups import notes
 from sidecar.clock import SystemClock
@@ -44,7 +43,7 @@ def check(file: Path, names: Sequence[str], *, as_json: bool) -> None:
 
     Paid checks are paid for: each is one real request.
     """
-    checks = config.read(file).checks
+    checks = files.read(file).checks
     known = {check.name for check in checks}
     if unknown := [name for name in names if name not in known]:
         raise WrongError(f"no check {unknown[0]!r} in {file}; {screen.meant(unknown[0], known)}")

@@ -15,7 +15,7 @@ from sidecar import config as configuration
 from sidecar import plugins
 from sidecar.channels import Channel
 from sidecar.checks import Check
-from sidecar.cli import progress
+from sidecar.cli import files
 from sidecar.cli.groups import notes
 from sidecar.cli.rules import reading
 from sidecar.model.errors import ConfigError
@@ -44,8 +44,7 @@ def config() -> None:
 def check(file: Path, *, as_json: bool) -> None:
     """Name every mistake in FILE at once, each with its line; exit 2 if there is one."""
     try:
-        with progress.waiting(f"reading {file}"):
-            found = configuration.read(file)
+        found = files.read(file)
     except ConfigError as exc:
         if as_json:
             mistakes = [{"file": m.file, "line": m.line, "key": m.key, "message": m.message} for m in exc.mistakes]
@@ -76,7 +75,7 @@ def check(file: Path, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 def show(file: Path, *, as_json: bool) -> None:
     """Print what the daemon would run with: file, environment and defaults together, secrets hidden."""
-    found = configuration.read(file)
+    found = files.read(file)
     values = _shown(found.settings)
     values["checks"] = [_shown(item) for item in found.checks]
     values["channels"] = [_shown(item) for item in found.channels]

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 import click
 
-from sidecar import config
-from sidecar.cli import progress, screen
+from sidecar.cli import files, progress, screen
 from sidecar.cli.diagnose import local, remote
 from sidecar.cli.diagnose.findings import Finding, Verdict, fail, ok
 from sidecar.cli.diagnose.places import Place, Way, ways
@@ -40,7 +39,7 @@ def diagnose(file: Path, *, as_json: bool) -> None:
     Nothing costs money and nobody is told anything. Exit code 1 if something fails.
     """
     try:
-        found = config.read(file)
+        found = files.read(file)
     except ConfigError as exc:
         step = f"correct {file}; `sidecar config check {file}` says the same"
         findings = [fail("configuration", _place(mistake), _what(mistake), step) for mistake in exc.mistakes]

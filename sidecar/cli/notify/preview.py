@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import click
 
-from sidecar import config
 from sidecar.alerts.facts import Circumstances, Policy
 from sidecar.channels import Channel
-from sidecar.cli import completing, screen
+from sidecar.cli import completing, files, screen
 from sidecar.cli.failing import WrongError
 from sidecar.cli.groups import notes
 from sidecar.cli.notify import sample as samples
@@ -75,7 +74,7 @@ def preview(
     Nothing is sent, and no daemon is asked: labels, values and what the texts' queries find are examples. Silences,
     acknowledgements and cooldowns are not considered. Exit code 1 if nobody would hear of it.
     """
-    found = config.read(file)
+    found = files.read(file)
     known = [channel.name for channel in found.channels]
     if unknown := [name for name in channels if name not in known]:
         raise WrongError(f"no channel {unknown[0]!r} in {file}; {screen.meant(unknown[0], known)}")

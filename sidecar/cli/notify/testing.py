@@ -12,7 +12,7 @@ import click
 
 from sidecar import config
 from sidecar.channels import Channel, DeliveryError, deliver
-from sidecar.cli import completing, progress, screen
+from sidecar.cli import completing, files, progress, screen
 from sidecar.cli.failing import WrongError
 from sidecar.cli.groups import notes
 from sidecar.clock import Clock, SystemClock
@@ -42,7 +42,7 @@ def test(channel: str, file: Path, *, resolve: bool, as_json: bool) -> None:
 
     It goes the way that alerts go, except for the queue: what the other end says is printed as it was said.
     """
-    read = config.read(file)
+    read = files.read(file)
     by_name = {each.name: each for each in read.channels}
     if channel not in by_name:
         raise WrongError(f"no channel {channel!r} in {file}; {screen.meant(channel, by_name)}")

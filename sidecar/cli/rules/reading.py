@@ -9,7 +9,8 @@ from typing import Final, NoReturn, TypeVar
 import click
 
 from sidecar import config as configuration
-from sidecar.cli import completing
+from sidecar.cli import completing, progress
+from sidecar.cli import files as reading_files
 from sidecar.model.errors import ConfigError, Mistake
 from sidecar.rules.compiled import RuleSet
 from sidecar.rules.files import Source, load_rules
@@ -57,9 +58,10 @@ def find(files: Sequence[str], packs: Sequence[str], config: Path | None) -> Fou
     if bool(files or packs) == (config is not None):
         raise click.UsageError("expected FILEs, packs, or --config with a configuration")
     if config is not None:
-        return of(configuration.read(config))
+        return of(reading_files.read(config))
     texts = [*map(read, files), *map(read_pack, packs)]
-    return Found(load_rules([Source(tuple(texts))]), Outlook())
+    with progress.waiting("reading rules"):
+        return Found(load_rules([Source(tuple(texts))]), Outlook())
 
 
 def of(config: configuration.Config) -> Found:
