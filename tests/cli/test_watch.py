@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tests.cli.known import INCIDENT
 
 # A terminal of its own is what Ctrl-C and a change of the size come from.
 START = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from sidecar.cli import main; main()"
+ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 ANSWERS = {
     "/api/v1/summary": INCIDENT["summary"],
@@ -127,7 +129,7 @@ def open_terminal() -> Iterator[Callable[..., Terminal]]:
 
 @pytest.mark.realtime
 def test_a_daemon_is_watched_through_its_restart(open_terminal):
-    """The picture follows the size of the terminal, says how old it is while there is no answer, and q ends it."""
+    """The picture follows the size of the terminal, says how old it is without an answer; Ctrl-Z and q give it back."""
     with daemon() as port:
         terminal = open_terminal("--url", f"http://127.0.0.1:{port}")
         lines = terminal.until(lambda lines: lines[0].startswith("● critical"))
@@ -142,9 +144,14 @@ def test_a_daemon_is_watched_through_its_restart(open_terminal):
     assert any("✗ claude" in line for line in lines), "what was known stays"
     with daemon(port):
         terminal.until(lambda lines: lines[0].startswith("● critical"))
+        terminal.press(b"\x1a")
+        os.waitpid(terminal.process.pid, os.WUNTRACED)
+        assert termios.tcgetattr(terminal.slave) == terminal.before, "the shell has its terminal back"
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.until(lambda lines: terminal.said.count(ENTER) == 2 and lines[0].startswith("● critical"))
         terminal.press(b"q")
         assert terminal.end() == 1
-    assert terminal.said.startswith("\x1b[?1049h")
+    assert terminal.said.startswith(ENTER)
     assert terminal.said.endswith(LEAVE)
 
 

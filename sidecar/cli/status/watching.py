@@ -5,9 +5,11 @@ import os
 import select
 import signal
 import sys
+import termios
 import threading
 import time
-from collections.abc import Iterator
+import tty
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -144,44 +146,38 @@ def _body(seen: Seen, url: str, room: int) -> list[str]:
 def _own_screen() -> Iterator[list[int]]:
     """The alternate screen, its cursor hidden and keys heard at once; in the end it is as it was, however it ends."""
     keys = [sys.stdin.fileno()] if terminal.is_live(sys.stdin) else []
-    with _keys(keys), _ended_by_signals():
+    before = [termios.tcgetattr(key) for key in keys]
+
+    def take() -> None:
+        for key in keys:
+            tty.setcbreak(key)
         sys.stdout.write(_ENTER)
+
+    def give() -> None:
+        sys.stdout.write(_LEAVE)
+        sys.stdout.flush()
+        for key, modes in zip(keys, before, strict=True):
+            termios.tcsetattr(key, termios.TCSADRAIN, modes)
+
+    with _signals(take, give):
+        take()
         try:
             yield keys
         finally:
-            sys.stdout.write(_LEAVE)
-            sys.stdout.flush()
+            give()
 
 
 @contextmanager
-def _keys(descriptors: list[int]) -> Iterator[None]:
-    """Keys are heard one by one, and not shown."""
-    if not descriptors:
-        yield
-        return
-    import termios
-    import tty
-
-    before = termios.tcgetattr(descriptors[0])
-    try:
-        tty.setcbreak(descriptors[0])
-        yield
-    finally:
-        termios.tcsetattr(descriptors[0], termios.TCSADRAIN, before)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal end us in order; Ctrl-Z gives the screen back until we go on."""
+def _signals(take: Callable[[], None], give: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and a closed terminal end us in order; Ctrl-Z gives the terminal back until we go on."""
 
     def ended(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
     def paused(_: int, __: FrameType | None) -> None:
-        sys.stdout.write(_LEAVE)
-        sys.stdout.flush()
+        give()
         os.kill(os.getpid(), signal.SIGSTOP)
-        sys.stdout.write(_ENTER)
+        take()
 
     handlers = {signal.SIGTERM: ended, signal.SIGHUP: ended, signal.SIGTSTP: paused}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
