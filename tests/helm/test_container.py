@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from hatchling.builders.wheel import WheelBuilder
 
 from tests.helm import charts
 from tests.integration.harness import serve, within
@@ -46,6 +47,21 @@ def test_the_package_has_all_that_it_is_built_from():
 
     assert inside
     assert {*inside, "README.md", "LICENSE"} <= copied
+
+
+def test_the_wheel_holds_what_is_not_code():
+    """Pages, styles, rule packs and dashboards are in the wheel, and so in the image: a daemon from it misses nothing."""
+    packed = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
+    inside = {"sidecar": "sidecar", "rules": "sidecar/_data/rules", "dashboards": "sidecar/_data/dashboards"}
+    needed = {
+        f"{place}/{path.relative_to(ROOT / folder).as_posix()}"
+        for folder, place in inside.items()
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in {".html", ".css", ".js", ".svg", ".yml", ".json", ".typed"}
+    }
+
+    assert needed - packed == set()
+    assert {path.rpartition(".")[2] for path in needed} == {"html", "css", "js", "svg", "yml", "json", "typed"}
 
 
 @pytest.mark.parametrize("name", ["run", "all", "build"])

@@ -170,8 +170,18 @@ async def test_a_daemon_that_ends_is_started_again(tmp_path):
 def test_no_secret_is_in_a_manifest(tmp_path):
     """Secrets are named alone; a text in a credential's place is refused, and not printed."""
     kinds = {manifest["kind"] for name in charts.ALL for manifest in charts.rendered(name)}
-    keys = {"a": dict.fromkeys(sorted(CREDENTIALS), "hunter2"), "b": [{"Authorization": "Bearer hunter2"}]}
-    fine = {"password": {"file": "/x"}, "token": "${TOKEN}", "headers": {"Accept": "text/plain"}}
+    keys = {
+        "a": dict.fromkeys(sorted(CREDENTIALS), "hunter2"),
+        "b": [{"Authorization": "Bearer hunter2"}],
+        "c": {"dsn": "postgres://me:hunter2@db/x", "url": "redis://:hunter2@cache"},
+    }
+    fine = {
+        "password": {"file": "/x"},
+        "token": "${TOKEN}",
+        "headers": {"Accept": "text/plain"},
+        "dsn": "postgres://me:${PASSWORD}@db/x",
+        "urls": ["https://me@example.com:80/a:b", "http://[::1]:80/@x"],
+    }
     values = tmp_path / "values.yml"
     values.write_text(yaml.safe_dump({"config": {"checks": [keys, fine]}}))
     result = charts.helm("template", "watcher", CHART, "--values", values)
@@ -179,6 +189,7 @@ def test_no_secret_is_in_a_manifest(tmp_path):
     assert "Secret" not in kinds
     assert set(re.findall(r"config\.checks\[0\]\.a\.(\w+)", result.stderr)) == CREDENTIALS
     assert "config.checks[0].b[0].Authorization" in result.stderr
+    assert "config.checks[0].c.dsn, config.checks[0].c.url" in result.stderr
     assert "checks[1]" not in result.stderr
     assert "hunter2" not in result.stdout + result.stderr
 

@@ -25,6 +25,11 @@ WRONG = [
     pytest.param("rules.mine=x", 'Property name of "mine" does not match', id="a rule file that is not YAML"),
     pytest.param("sidecar.quietAtTheEnd=soon", "quietAtTheEnd: Does not match pattern", id="no duration"),
     pytest.param("terminationGracePeriodSeconds=1", "Must be greater than or equal to 6", id="no time to end"),
+    pytest.param("persistence=null", "persistence is required", id="nothing in place of several values"),
+    pytest.param("sidecar.name=null", "sidecar: name is required", id="nothing in place of what is needed"),
+    pytest.param("http.address=::", "http.address: Does not match pattern", id="an address without its brackets"),
+    pytest.param("config.pod=$(id)", "config.pod: Does not match pattern", id="a pod that a shell would run"),
+    pytest.param("fullnameOverride=a b", "fullnameOverride: Does not match pattern", id="a name that is none"),
     pytest.param("podMonitor.enabled=yes", "Expected: boolean, given: string", id="a text for a truth"),
 ]
 
@@ -41,35 +46,52 @@ def test_wrong_values_are_refused(setting, said, objections):
     assert said in objections
 
 
-@pytest.mark.parametrize(
-    ("setting", "said"),
-    [
-        pytest.param("config.http.listen=x", "found config.http, which the chart writes itself", id="the chart's key"),
-        pytest.param(r"rules.sidecar\.yml=x", "found rules.sidecar.yml", id="a rule file by the configuration's name"),
-        pytest.param("secretFiles.api-token.existingSecret=x", "found secretFiles.api-token", id="the token's folder"),
-        pytest.param("http.expose=true", "found http.expose without http.token.existingSecret", id="an open API"),
-        pytest.param("http.apiPort=9798", "expected two ports", id="one port for two listeners"),
-        pytest.param("ingress.enabled=true", "found ingress.enabled without http.expose", id="an Ingress to nowhere"),
-        pytest.param("podMonitor.enabled=true,serviceMonitor.enabled=true", "scraped twice", id="two monitors"),
-        pytest.param(
-            "service.enabled=false,serviceMonitor.enabled=true", "use podMonitor", id="a monitor of no Service"
-        ),
-        pytest.param("mode=sidecar,serviceMonitor.enabled=true", "use podMonitor", id="a Service of a sidecar"),
-        pytest.param("mode=sidecar,networkPolicy.enabled=true", "would limit the gateway", id="a policy of a sidecar"),
-        pytest.param("mode=sidecar,readinessProbe.enabled=true", "out of service", id="readiness of a sidecar"),
-        pytest.param(
-            "prometheusRule.enabled=true,prometheusRule.packs={errors,nonsense}",
-            'found the pack "nonsense" in prometheusRule.packs; expected some of availability, dependencies',
-            id="a pack that is not there",
-        ),
-    ],
-)
-def test_values_that_contradict_each_other_are_refused(setting, said):
-    """Values that are right by themselves and wrong together are refused in words."""
-    result = charts.helm("template", "watcher", CHART, "--set", setting)
+CONTRADICTIONS = [
+    pytest.param("config.http.listen=x", "found config.http, which the chart writes itself", id="the chart's key"),
+    pytest.param(r"rules.sidecar\.yml=x", "found rules.sidecar.yml", id="a rule file by the configuration's name"),
+    pytest.param("secretFiles.api-token.existingSecret=x", "found secretFiles.api-token", id="the token's folder"),
+    pytest.param("http.expose=true", "found http.expose without http.token.existingSecret", id="an open API"),
+    pytest.param("http.apiPort=9798", "expected two ports", id="one port for two listeners"),
+    pytest.param("ingress.enabled=true", "found ingress.enabled without", id="an Ingress to nowhere"),
+    pytest.param("podMonitor.enabled=true,serviceMonitor.enabled=true", "scraped twice", id="two monitors"),
+    pytest.param("service.enabled=false", "without service.enabled; enable the Service", id="a monitor of no Service"),
+    pytest.param("extraEnv[0].value=sk-ant-api03-0123456789abcdef", "make a new key", id="a key of Claude"),
+    pytest.param(
+        "prometheusRule.enabled=true,prometheusRule.packs={errors,nonsense}",
+        'found the pack "nonsense" in prometheusRule.packs; expected some of availability, dependencies',
+        id="a pack that is not there",
+    ),
+]
 
-    assert result.returncode != 0
-    assert said in result.stderr
+OF_A_SIDECAR = [
+    pytest.param("serviceMonitor.enabled=true", "use podMonitor", id="a Service of a sidecar"),
+    pytest.param("networkPolicy.enabled=true", "would limit the gateway", id="a policy of a sidecar"),
+    pytest.param("ingress.enabled=true", "expose the API of a release of its own", id="an Ingress of a sidecar"),
+    pytest.param("readinessProbe.enabled=true", "out of service", id="readiness of a sidecar"),
+]
+
+
+@pytest.fixture(scope="module")
+def contradictions():
+    """What the chart says to all values that contradict each other, by mode."""
+
+    def said(wrong, mode):
+        values = ",".join([f"mode={mode}", *(str(one.values[0]) for one in wrong)])
+        return charts.helm("template", "watcher", CHART, "--set", values).stderr
+
+    return {"deployment": said(CONTRADICTIONS, "deployment"), "sidecar": said(OF_A_SIDECAR, "sidecar")}
+
+
+@pytest.mark.parametrize(("setting", "said"), CONTRADICTIONS)
+def test_values_that_contradict_each_other_are_refused(setting, said, contradictions):
+    """Values that are right by themselves and wrong together are refused in words, all at once."""
+    assert said in contradictions["deployment"]
+
+
+@pytest.mark.parametrize(("setting", "said"), OF_A_SIDECAR)
+def test_what_a_gateways_pod_cannot_have_is_refused(setting, said, contradictions):
+    """What would change the gateway's pod as a whole, or needs a Service, is refused with `mode: sidecar`."""
+    assert said in contradictions["sidecar"]
 
 
 def test_every_value_is_described_and_known():
@@ -98,29 +120,6 @@ def test_every_value_of_the_schema_is_there():
 def test_the_schema_knows_every_key_of_the_configuration():
     """The top level of `config` is that of the daemon's own file."""
     assert SCHEMA["properties"]["config"]["properties"].keys() == Settings.model_fields.keys()
-
-
-def test_every_value_is_used():
-    """No value is without effect: each is named in a template."""
-    templates = "".join(path.read_text("utf-8") for path in (CHART / "templates").rglob("*") if path.is_file())
-
-    def leaves(tree, path=""):
-        for key, value in tree.items():
-            here = f"{path}{key}"
-            if isinstance(value, dict) and value and key not in WHOLE:
-                yield from leaves(value, f"{here}.")
-            else:
-                yield here
-
-    missing = [
-        path
-        for path in leaves(VALUES)
-        if not re.search(rf"\b{re.escape(path)}\b|\"{path}\"|\.{path.rpartition('.')[2]}\b", templates)
-    ]
-    assert missing == []
-
-
-WHOLE = {"config", "resources", "securityContext", "podSecurityContext"}
 
 
 def test_chart_and_daemon_have_one_version():

@@ -50,12 +50,11 @@
 
 {{/* What the ConfigMap holds: the configuration and the rule files beside it, in one, so that they change together. */}}
 {{- define "claude-sidecar.files" -}}
-sidecar.yml: |
-  {{- include "claude-sidecar.config" . | nindent 2 }}
+{{- $files := dict "sidecar.yml" (printf "%s\n" (include "claude-sidecar.config" .)) }}
 {{- range $file, $text := .Values.rules }}
-{{ $file }}: |
-  {{- kindIs "string" $text | ternary $text (toYaml $text) | nindent 2 }}
+{{- $_ := set $files $file (kindIs "string" $text | ternary $text (toYaml $text)) }}
 {{- end }}
+{{- toYaml $files }}
 {{- end }}
 
 {{/* The bytes at which the daemon's memory is told of: three quarters of the limit. Empty without one that is so many Mi or Gi. */}}
