@@ -25,6 +25,7 @@ from markupsafe import Markup
 
 from sidecar.model.uptime import WINDOWS
 from sidecar.page import assets, graphics, times, writing
+from sidecar.secrets import redact
 
 _NO_PARTS: Final[Mapping[str, Markup]] = MappingProxyType({})
 
@@ -134,6 +135,7 @@ def environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("sidecar.page"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_harmless,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -161,6 +163,11 @@ def environment() -> jinja2.Environment:
         "windows": WINDOWS,
     }
     return made
+
+
+def _harmless(value: object) -> object:
+    """*value* as it may be shown: texts of others without a secret in them. Markup is ours."""
+    return redact(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _is_web(url: str) -> bool:

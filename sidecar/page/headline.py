@@ -28,12 +28,13 @@ class Since(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """One word, one sentence, and the tone of the whole: the worst of what checks and alerts say."""
+    """One sentence, and the tone of the whole: the worst of what checks and alerts say."""
 
     tone: Status
-    word: str
-    said: Since
-    alerts: str  # what fires, in words; empty when nothing does
+    text: str
+    at: float | None  # since when, seconds since the epoch
+    check: str  # the check whose reason says more
+    alerts: str  # what fires, in words; empty when nothing does, or the sentence says it
 
 
 def headline(found: Health, alerts: Sequence[Alert]) -> Headline:
@@ -46,8 +47,8 @@ def headline(found: Health, alerts: Sequence[Alert]) -> Headline:
     told = words(len(firing), "alert") + (" fires" if len(firing) == 1 else " fire") if firing else ""
     said = _said(found, firing)
     if found.status is Status.HEALTHY and firing:
-        return Headline(tone, told[:1].upper() + told[1:], Since("although " + said.text), "")
-    return Headline(tone, found.status.value.capitalize(), said, told)
+        return Headline(tone, f"{told}, although {said.text}", None, "", "")
+    return Headline(tone, f"{found.status.value.capitalize()}: {said.text}", said.at, said.check, told)
 
 
 @dataclass(frozen=True, slots=True)

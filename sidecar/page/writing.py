@@ -6,6 +6,8 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from sidecar.secrets import redact
+
 _NONE: Final = "–"
 _LONG: Final = 100.0
 _TICKS: Final = re.compile("`([^`\n]{1,200})`")
@@ -47,5 +49,5 @@ def words(n: float, what: str, plural: str = "") -> str:
 
 
 def ticks(text: str) -> Markup:
-    """*text* of others, escaped, with what stands between backticks as code."""
-    return Markup(_TICKS.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped just now
+    """*text* of others, escaped and without a secret in it, with what stands between backticks as code."""
+    return Markup(_TICKS.sub(r"<code>\1</code>", str(escape(redact(text)))))  # noqa: S704 -- escaped just now

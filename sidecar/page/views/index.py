@@ -71,7 +71,7 @@ def forget(daemon: Daemon) -> None:
 def _page(seen: _Seen, frame: Frame) -> Page:
     head = seen.watched.headline(frame.now)
     return Page(
-        f"{head.word}: {head.said.text}",
+        head.text,
         (*_first(seen, head, frame), *_then(seen, frame)),
         health=head.tone.value,
         now=frame.now,
@@ -81,7 +81,7 @@ def _page(seen: _Seen, frame: Frame) -> Page:
 
 def _first(seen: _Seen, head: headline.Headline, frame: Frame) -> Iterator[Section]:
     """What somebody who was woken wants to know."""
-    reason = next((known.row.reason for known in seen.checks if known.row.check.name == head.said.check), "")
+    reason = next((known.row.reason for known in seen.checks if known.row.check.name == head.check), "")
     yield frame.section("headline", "headline.html", headline=head, reason=reason, notes=list(_notes(seen)))
     yield frame.section("firing", "firing.html", firing=seen.firing)
     yield frame.section("pending", "pending.html", pending=seen.pending)
