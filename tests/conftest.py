@@ -17,8 +17,8 @@ from tests import sharing
 sharing.keep_bytecode()
 sharing.bridle_programs()
 
-# A busy machine is not a bug: examples have no deadline, the test as a whole has pytest's.
-settings.register_profile("sidecar", deadline=None)
+# A busy machine is not a bug: examples have no deadline, the test as a whole has pytest's. Each run tries other ones.
+settings.register_profile("sidecar", deadline=None, max_examples=50)
 settings.load_profile("sidecar")
 
 PATIENCE = 45.0
