@@ -50,7 +50,7 @@ def test_the_package_has_all_that_it_is_built_from():
 
 
 def test_the_wheel_holds_what_is_not_code():
-    """Pages, styles, rule packs and dashboards are in the wheel, and so in the image: a daemon from it misses nothing."""
+    """Pages, styles, rule packs and dashboards are in the wheel, and so in the image, which misses nothing."""
     packed = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
     inside = {"sidecar": "sidecar", "rules": "sidecar/_data/rules", "dashboards": "sidecar/_data/dashboards"}
     needed = {

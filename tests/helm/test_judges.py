@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from helm.generate import CHART
-from tests.helm import charts
+from tests.helm import charts, variants
 from tests.programs import program
 
 NODE = Path(__file__).parents[1] / "node"
@@ -26,12 +27,41 @@ for (const manifest of manifests) {{
 """
 
 
-@pytest.mark.parametrize("chart", ["the chart", "the example"])
-def test_helm_finds_nothing(chart):
-    """Helm's strict lint has nothing to say about either chart."""
-    result = charts.helm("lint", "--strict", "--quiet", CHART if chart == "the chart" else charts.example())
+OF_THE_README = re.findall(r"^```yaml\n(.*?)^```$", (CHART / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("chart", "begins"),
+    [
+        pytest.param(lambda: CHART, "", id="the chart"),
+        pytest.param(lambda: CHART, "# values.yaml", id="the README's release"),
+        pytest.param(charts.example, "", id="the example"),
+        pytest.param(charts.example, "claude-sidecar:", id="the README's gateway"),
+    ],
+)
+def test_helm_finds_nothing(chart, begins, tmp_path):
+    """Helm's strict lint has nothing to say about either chart, as they are and with what the README shows."""
+    values = tmp_path / "values.yaml"
+    values.write_text(next(text for text in OF_THE_README if text.startswith(begins)) if begins else "")
+    result = charts.helm("lint", "--strict", "--quiet", chart(), "--values", values)
 
     assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_the_readmes_lines_make_a_gateway(tmp_path):
+    """The lines that the README gives a gateway's chart, put together as they stand, render the container."""
+    lines = next(text for text in OF_THE_README if "$sidecar :=" in text)
+    values = next(text for text in OF_THE_README if text.startswith("claude-sidecar:"))
+    deployment = lines.replace("          …\n", "").replace("  template:", "kind: Deployment\nspec:\n  template:", 1)
+    chart = variants.around({"claude-sidecar": yaml.safe_load(values)["claude-sidecar"]}, tmp_path, deployment)
+    for version, place in (("1.28", "containers"), ("1.35", "initContainers")):
+        result = charts.helm(
+            "template", "x", chart, "--kube-version", version, "--show-only", "templates/included.yaml"
+        )
+        pod = yaml.safe_load(result.stdout)["spec"]["template"]["spec"]
+
+        assert "claude-sidecar" in [container["name"] for container in pod[place]]
+        assert "claude-sidecar-secret-slack" in [volume["name"] for volume in pod["volumes"]]
 
 
 @pytest.fixture
