@@ -24,8 +24,8 @@ class NotifyKind(StrEnum):
 class Trend:
     """What an alert's value was before it was told: one for each *step* seconds, the last at *end*.
 
-    Times are seconds, *end* since the epoch. Values are finite, None where there was none; `up` says that 1 means up,
-    and 0 down.
+    Times are seconds, *end* since the epoch. Values are finite, None where there was none; `up` says that each is for
+    which share of its step it was up: 1 throughout, 0 never.
     """
 
     end: float

@@ -1,12 +1,13 @@
 """What the values of alerts were before they are told."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from sidecar.model.alerts import Alert
+from sidecar.model.labels import Labels
 from sidecar.model.notifications import Trend
-from sidecar.promql import Limits, Querier, Query, Series
+from sidecar.promql import Limits, Querier, Query, QueryError, Series, compile_
 from sidecar.rules.compiled import Alerting
 from sidecar.rules.evaluation import origin_of
 
@@ -37,13 +38,19 @@ def trends(
         if len(times) < _FEWEST:
             continue
         series: tuple[Series, ...] = ()
-        for matrix in query.range_in_slices(querier, times[0], times[-1], times[1] - times[0], _LIMITS):
+        up = _is_up(query)
+        shown = _shares(query, times.step) if up else query
+        for matrix in shown.range_in_slices(querier, times[0], times[-1], times[1] - times[0], _LIMITS):
             if matrix is None:
                 yield None
             else:
                 series = matrix.series
+        points = {one.labels.without("__name__"): dict(one.points) for one in series}
+        if shown is not query:  # the last is of the moment itself
+            for labels, value in query.vector(querier, times[-1], _LIMITS):
+                points.setdefault(labels.without("__name__"), {})[times[-1]] = value
         for alert in alerts:
-            trend = _of(alert, rule, series, times, up=_is_up(query))
+            trend = _of(alert, rule, points, times, up=up)
             if trend is not None and alert.fingerprint in found:
                 trend = _likelier(alert, found[alert.fingerprint], trend)
             if trend is not None:
@@ -58,14 +65,15 @@ def _times(at: float, step: float, since: float) -> range:
     return range(end - (many - 1) * step_ms, end + 1, step_ms) if many > 0 else range(0)
 
 
-def _of(alert: Alert, rule: Alerting, series: Iterable[Series], times: range, *, up: bool) -> Trend | None:
-    """The one of *series* that *alert* is about; None when there is none, or when it is about several together."""
-    by_labels = {one.labels.without("__name__"): one.points for one in series}
+def _of(
+    alert: Alert, rule: Alerting, points: Mapping[Labels, Mapping[int, float]], times: range, *, up: bool
+) -> Trend | None:
+    """The one of *points* that *alert* is about; None when there is none, or when it is about several together."""
     own = alert.labels.without("alertname", *(name for name, _ in rule.labels))
-    behind = origin_of(own, by_labels.keys())
+    behind = origin_of(own, points.keys())
     if len(behind) != 1:
         return None
-    values = {at: float(f"{value:.6g}") for at, value in by_labels[next(iter(behind))] if math.isfinite(value)}
+    values = {at: float(f"{value:.6g}") for at, value in points[next(iter(behind))].items() if math.isfinite(value)}
     first = next((i for i, at in enumerate(times) if at in values), len(times))
     known = tuple(values.get(at) for at in times[first:])
     return Trend(times[-1] / 1000, times.step / 1000, known, up=up)
@@ -84,6 +92,17 @@ def _telling(values: Collection[float | None]) -> bool:
         return False
     least, most = min(known), max(known)
     return most - least > _SLIGHT * max(abs(least), abs(most))
+
+
+def _shares(query: Query, step: int) -> Query:
+    """For which share of each *step*, in ms, *query* was 1: an outage that ends within one would else never have been.
+
+    Of a series alone; what a rule has made of it already is looked at as it is.
+    """
+    try:
+        return compile_(f"avg_over_time({query.text}[{step}ms])")
+    except QueryError:
+        return query
 
 
 def _is_up(query: Query) -> bool:

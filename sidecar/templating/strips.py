@@ -6,16 +6,16 @@ from sidecar.model.notifications import Trend
 from sidecar.templating import safe, times
 
 BARS: Final = "▁▂▃▄▅▆▇█"
-ON, OFF, GAP = "■", "□", "·"
+ON, PARTLY, OFF, GAP = "■", "◧", "□", "·"
 
 
 def drawn(trend: Trend) -> str:
-    """One character for each value: bars from the least to the most, squares for what is 0 or 1, dots for none."""
+    """One character for each value: bars from the least to the most, squares for up and down, dots for none."""
     known = [value for value in trend.values if value is not None]
     if not known:
         return GAP * len(trend.values)
     if _is_binary(trend):
-        return "".join(GAP if value is None else ON if value else OFF for value in trend.values)
+        return "".join(GAP if value is None else _square(value) for value in trend.values)
     least, most = min(known), max(known)
     return "".join(GAP if value is None else _bar(value, least, most) for value in trend.values)
 
@@ -26,7 +26,8 @@ def legend(trend: Trend) -> str:
     if not known:
         return ""
     if _is_binary(trend):
-        return f"{ON} up, {OFF} down" if trend.up else f"{ON} 1, {OFF} 0"
+        partly = f", {PARTLY} both" if any(0 < value < 1 for value in known) else ""
+        return f"{ON} up{partly}, {OFF} down" if trend.up else f"{ON} 1, {OFF} 0"
     return f"min {safe.number(min(known))}, max {safe.number(max(known))}"
 
 
@@ -36,7 +37,11 @@ def reach(trend: Trend) -> str:
 
 
 def _is_binary(trend: Trend) -> bool:
-    return all(value in (None, 0.0, 1.0) for value in trend.values)
+    return all(value in (None, 0.0, 1.0) or (trend.up and 0 < value < 1) for value in trend.values)
+
+
+def _square(share: float) -> str:
+    return PARTLY if 0 < share < 1 else ON if share else OFF
 
 
 def _bar(value: float, least: float, most: float) -> str:

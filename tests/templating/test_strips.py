@@ -18,6 +18,8 @@ NUMBER = st.none() | st.floats(allow_nan=False, allow_infinity=False)
         pytest.param((5.0, None, 5.5), False, "▁·█ (min 5, max 5.5)", id="a gap"),
         pytest.param((-3.0, -1.0), False, "▁█ (min -3, max -1)", id="below zero"),
         pytest.param((1.0, 1.0, 0.0, None), True, "■■□· (■ up, □ down)", id="up and down"),
+        pytest.param((1.0, 0.2, 0.0), True, "■◧□ (■ up, ◧ both, □ down)", id="up for a share of a step"),
+        pytest.param((1.0, 0.2, 0.0), False, "█▂▁ (min 0, max 1)", id="shares of something else"),
         pytest.param((1.0, 0.0, 1.0), False, "■□■ (■ 1, □ 0)", id="a fact that is so or not"),
         pytest.param((2.0, 2.0), False, "▁▁ (min 2, max 2)", id="nothing happened"),
         pytest.param((1234567.0, 7654321.0), False, "▁█ (min 1,234,567, max 7,654,321)", id="large"),
@@ -40,7 +42,7 @@ def test_each_value_has_one_character(values, up):
     assert len(drawn) == len(values)
     known = [(value, char) for value, char in zip(values, drawn, strict=True) if value is not None]
     assert [char == strips.GAP for char in drawn] == [value is None for value in values]
-    if not {value for value, _ in known} <= {0.0, 1.0}:
+    if not (all(0 <= value <= 1 for value, _ in known) if up else {value for value, _ in known} <= {0.0, 1.0}):
         assert all(char in strips.BARS for _, char in known)
         order = [strips.BARS.index(char) for _, char in sorted(known)]
         assert order == sorted(order)
