@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from sidecar.cli.demo.reading import Seen
 from sidecar.cli.demo.receivers import receivers
 from sidecar.cli.demo.scenarios import SCENARIOS, Act, Scenario
 from sidecar.cli.demo.story import Story
+from sidecar.cli.tables import Column
 from sidecar.config import parse
 from sidecar.simulator import KEY, Fault, Latency, Simulator, application, serve
 from sidecar.yamlfile import load
@@ -257,7 +259,7 @@ def test_a_pipe_gets_plain_lines():
     narrator.begin()
     narrator.event("sidecar", "check claude: up → down " + "x" * 200, good=False)
     narrator.message(Seen("slack", "#oncall", "FIRING: [bold]X[/bold]", ("one", "two [red]")), whole=True)
-    narrator.table(("a", "b"), [("1", "[2]")])
+    narrator.table((Column("a"), Column("b")), [("1", "[2]")])
     narrator.addresses([("metrics", "http://127.0.0.1:1/metrics")])
 
     text = out.getvalue()
@@ -267,6 +269,22 @@ def test_a_pipe_gets_plain_lines():
     assert "[bold]X[/bold]" in text
     assert "[2]" in text
     assert json.dumps("two [red]").strip('"') in text
+
+
+def test_what_happens_stays_within_the_terminal():
+    """On a terminal a long event goes on below its own words, and a table leaves out what matters least."""
+    out = io.StringIO()
+    narrator = Narrator(Console(file=out, highlight=False, width=60, force_terminal=True, no_color=True))
+    narrator.begin()
+    narrator.event("slack", "→ #oncall: FIRING: ClaudeDown (critical) – The check claude gets no answer")
+    columns = (Column("alert"), Column("severity", keep=10), Column("because", keep=40))
+    narrator.table(columns, [("ClaudeDown" * 2, "critical" * 3, "recovered")])
+
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert lines[0].startswith("   0.0 s  slack    → #oncall: FIRING: ")
+    assert lines[1].startswith(" " * 19 + "– The check")
+    assert lines[2:] == ["  alert                 because", "  ClaudeDownClaudeDown  recovered"]
 
 
 def test_messages_are_shown_whole_when_they_are_new():

@@ -4,14 +4,15 @@ import textwrap
 import time
 from collections.abc import Iterable, Sequence
 
+import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from sidecar.cli.demo.reading import Seen
+from sidecar.cli.tables import Column, fitted
 
 _WIDEST = 110
 _INDENT = 19
@@ -89,9 +90,9 @@ class Narrator:
             panel = Panel(Text("\n".join(seen.body)), title=title, title_align="left", border_style=style)
             self._console.print(Padding(panel, (0, 0, 0, 11)), width=self._width)
 
-    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Rows under a header."""
-        table = Table(*header, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        self._console.print(Padding(table, (0, 0, 0, 2)), width=self._width)
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+        """Rows under a header; where there is no room, without the columns that matter least."""
+        head, *lines = map(click.unstyle, fitted(columns, rows, self._width - 2, indent=0))
+        self._console.print(Text(f"  {head}", style="bold"), soft_wrap=True)
+        for line in lines:
+            self._console.print(Text(f"  {line}"), soft_wrap=True)

@@ -18,10 +18,21 @@ from sidecar.cli.demo.narrator import Narrator
 from sidecar.cli.demo.reading import Seen
 from sidecar.cli.demo.receivers import receivers
 from sidecar.cli.demo.scenarios import Act, Scenario
+from sidecar.cli.tables import Column
 from sidecar.model import durations
 from sidecar.simulator import KEY, Latency, Simulator, application, serve
 
 _GRACE: Final = 25.0  # seconds beyond the scenario's end that we wait for what is still open
+_COLUMNS: Final = (
+    Column("alert"),
+    Column("severity", keep=10),
+    Column("check"),
+    Column("told", keep=30, right=True),
+    Column("after it broke", keep=70, right=True),
+    Column("closed", keep=30, right=True),
+    Column("because", keep=40),
+    Column("open for", keep=60, right=True),
+)
 _REPORT: Final = 6.0  # seconds between two lines about the users
 
 
@@ -144,7 +155,7 @@ class Story:
             narrator.say("Nobody was told anything" + (", as it should be." if not self._scenario.pages else "."))
         else:
             narrator.table(
-                ("alert", "severity", "check", "told", "after it broke", "closed", "because", "open for"),
+                _COLUMNS,
                 [
                     (
                         i.name,
