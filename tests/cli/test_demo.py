@@ -278,7 +278,7 @@ def test_what_happens_stays_within_the_terminal():
     narrator.begin()
     narrator.event("slack", "→ #oncall: FIRING: ClaudeDown (critical) – The check claude gets no answer")
     columns = (Column("alert"), Column("severity", keep=10), Column("because", keep=40))
-    narrator.table(columns, [("ClaudeDown" * 2, "critical" * 3, "recovered")])
+    narrator.table(columns, [("ClaudeDown" * 2, "critical" * 4, "recovered")])
 
     lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
     assert max(map(len, lines)) <= 60

@@ -265,6 +265,17 @@ def test_preview_shows_the_words(preview):
     assert "cluster=eu1" in said.out
 
 
+def test_preview_stays_within_the_terminal(preview, monkeypatch):
+    """Long lines of a message go on below; what is JSON stays in one piece."""
+    monkeypatch.setenv("COLUMNS", "60")
+
+    shown = preview("ClaudeDown").out
+
+    words, _, payload = shown.partition("hook (webhook)")
+    assert max(map(len, words.splitlines())) <= 60
+    assert json.loads(payload.partition("\n")[2].partition("\n\n")[0])["status"] == "firing"
+
+
 def test_preview_sends_what_would_be_sent(preview):
     """With --json there is what each channel sends, as it is sent."""
     (shown,) = json.loads(preview("ClaudeErrorRateHigh", "--value", "0.42", "--label", "model=opus", "--json").out)

@@ -1,6 +1,7 @@
 """`sidecar notify preview`: who would hear of an alert, and in which words."""
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 
 from sidecar.alerts.facts import Circumstances, Policy
 from sidecar.channels import Channel
-from sidecar.cli import completing, files, screen
+from sidecar.cli import completing, files, screen, terminal
 from sidecar.cli.failing import WrongError
 from sidecar.cli.groups import notes
 from sidecar.cli.notify import sample as samples
@@ -144,8 +145,12 @@ class _Preview:
 
 
 def _text(shown: Mapping[str, Any]) -> str:
+    title = screen.wrapped(
+        f"{shown['alert']} of {shown['rule']}: {shown['kind']}, with made-up data", indent=0, hanging=2
+    )
     head = [
-        f"{click.style(shown['alert'], bold=True)} of {shown['rule']}: {shown['kind']}, with made-up data",
+        title[0].replace(shown["alert"], click.style(shown["alert"], bold=True), 1),
+        *title[1:],
         *screen.wrapped(label_text(shown["labels"].items()), "labels: ", indent=2),
         f"  value:  {safe.number(shown['value'])}",
     ]
@@ -158,5 +163,16 @@ def _channel_text(row: Mapping[str, Any]) -> str:
     name = f"{row['name']} ({row['type']})"
     if not row["told"]:
         return f"{name}: {click.style('not told', fg='yellow')}, {row['why_not']}"
-    lines = [f"  {line}".rstrip() for line in row["text"].rstrip().splitlines()]
+    said = row["text"].rstrip().splitlines()
+    # What is JSON is shown as it is sent: a break within a text would make it another.
+    whole = not terminal.is_narrow() or said[:1] == ["{"]
+    lines = [f"  {line}".rstrip() for line in said] if whole else [short for line in said for short in _folded(line)]
     return "\n".join([f"{name}: {click.style('told', fg='green')}", *lines])
+
+
+def _folded(line: str) -> list[str]:
+    """*line* as it stands in a message, on as many lines as it needs here."""
+    begin = "  " + line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(
+        line.strip(), terminal.columns(), initial_indent=begin, subsequent_indent=begin, break_on_hyphens=False
+    ) or [""]
