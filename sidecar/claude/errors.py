@@ -133,7 +133,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         fault,
         retryable,
         _retry_after(lowered) if retryable else None,
-        _NEXT.get(code) or _NEXT[word],
+        _next(word, code, said),
         _line(api_type),
         _line(code),
         request_id,
@@ -150,7 +150,7 @@ def classify_event(error: Any, request_id: str = "") -> Failure:
         word, fault, retryable = _meaning(200, api_type, code, _text(error, "message"), {"retry-after": ""})
     said = _text(error, "message") or "no message"
     message = f"{code or api_type or 'an error without a type'} inside the stream, after HTTP 200: {said}"
-    step = _NEXT.get(code) or _NEXT[word]
+    step = _next(word, code, said)
     return Failure(word, _line(message), fault, retryable, None, step, _line(api_type), _line(code), request_id)
 
 
@@ -219,6 +219,8 @@ _STATUSES: Final[Mapping[int, _Meaning]] = {
 # These have no code of their own, and no other mark than their words.
 _OWN_LIMIT: Final = re.compile(r"reached your specified\b[^.]*\busage limits?|credit balance is too low", re.IGNORECASE)
 _TOO_LONG: Final = re.compile(r"prompt is too long|context (?:window|limit)|exceeds? .*\bcontext\b", re.IGNORECASE)
+# LiteLLM's router, when every deployment has failed a moment before, for whatever reason; a budget is another matter.
+_PAUSED: Final = re.compile(r"No deployments available(?! - crossed budget)")
 _REMAINING: Final = re.compile(r"anthropic-ratelimit-.*-remaining|x-ratelimit-remaining-.*")
 _QUOTED: Final = re.compile(r'\{"type": ?"error", ?"error": ?\{')
 _BROWSER: Final = "CORS requests are not allowed"
@@ -245,6 +247,10 @@ _NEXT: Final[Mapping[str, str]] = {
     ErrorType.STREAM_ERROR: "See https://status.claude.com; quote the request id to the provider.",
 }
 
+_AFTER_PAUSE: Final = (
+    "The gateway has paused every deployment of the model after failures: its log says which failures."
+)
+
 
 def _meaning(status: int, api_type: str, code: str, message: str, headers: Mapping[str, str]) -> _Meaning:
     if code in _CODES:
@@ -255,6 +261,8 @@ def _meaning(status: int, api_type: str, code: str, message: str, headers: Mappi
         word = ErrorType.BAD_REQUEST if ours else ErrorType.SERVER_ERROR
         meaning = (word, Fault.OUR_REQUEST if ours else Fault.PROVIDER, not ours)
     match meaning[0]:
+        case ErrorType.THROTTLED if _PAUSED.search(message):
+            return ErrorType.SERVER_ERROR, Fault.PROVIDER, True
         case ErrorType.THROTTLED if api_type == "rate_limit_error" and not _passes(headers):
             return ErrorType.SPEND_CAP, Fault.OUR_ACCOUNT, False
         case ErrorType.BAD_REQUEST if _OWN_LIMIT.search(message):
@@ -267,6 +275,10 @@ def _meaning(status: int, api_type: str, code: str, message: str, headers: Mappi
             return ErrorType.BAD_REQUEST, Fault.OUR_REQUEST, False
         case _:
             return meaning
+
+
+def _next(word: ErrorType, code: str, message: str) -> str:
+    return _AFTER_PAUSE if _PAUSED.search(message) else _NEXT.get(code) or _NEXT[word]
 
 
 def _passes(headers: Mapping[str, str]) -> bool:

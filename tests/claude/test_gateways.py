@@ -137,7 +137,18 @@ NO_DEPLOYMENT = {"type": "error", "error": {"type": "rate_limit_error", "message
             "our_account",
             id="a subscription that is not the reason",
         ),
-        pytest.param(429, {}, NO_DEPLOYMENT, "throttled", "our_account", id="a gateway that pauses its upstream"),
+        pytest.param(429, {}, NO_DEPLOYMENT, "server_error", "provider", id="a gateway that has paused its upstreams"),
+        pytest.param(
+            429,
+            {},
+            {
+                "type": "error",
+                "error": {"type": "rate_limit_error", "message": "No deployments available - crossed budget"},
+            },
+            "throttled",
+            "our_account",
+            id="a gateway's budget",
+        ),
         pytest.param(
             429,
             {},
