@@ -23,6 +23,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from sidecar.model import durations
 from sidecar.model.uptime import WINDOWS
 from sidecar.page import assets, graphics, times, writing
 from sidecar.secrets import redact
@@ -146,6 +147,7 @@ def environment() -> jinja2.Environment:
         "iso": times.iso,
         "clock": times.clock,
         "seconds": writing.seconds,
+        "duration": durations.show,
         "percent": writing.percent,
         "dollars": writing.dollars,
         "count": writing.count,

@@ -26,6 +26,7 @@ from sidecar.page.paced import paced
 DRAWN: Final = 100
 """Checks with graphics and all words; of more, those that are up have one line each."""
 _ORDER: Final = {CheckStatus.DOWN: 0, CheckStatus.UNKNOWN: 1, CheckStatus.UP: 2}
+_LAST: Final = 3  # what is outside of its hours: nobody waits for it
 _MINUTE: Final = 60.0
 OUTCOMES: Final = {Verdict.SUCCESS: "up", Verdict.FAILURE: "down", Verdict.UNKNOWN: "unknown"}
 """The word of `graphics.strip` for each verdict."""
@@ -98,7 +99,7 @@ _known: WeakKeyDictionary[Daemon, dict[str, Known]] = WeakKeyDictionary()
 
 
 async def gather(daemon: Daemon, now: float) -> list[Known]:
-    """Every check, the worst first: down before unknown before up, critical before others."""
+    """Every check, the worst first: down before unknown before up before off, critical before others."""
     states, before = daemon.states(), _known.get(daemon, {})
     watched = sorted(((check, states.get(check.name, CheckState())) for check in daemon.checks), key=_rank)
     found: dict[str, Known] = {}
@@ -160,9 +161,10 @@ def phases(daemon: Daemon, check: str, now: float) -> Mapping[str, float]:
     return api.phases(api.current(daemon.querier.select(named), now))
 
 
-def _rank(watched: tuple[Check, CheckState]) -> tuple[float, bool, str]:
+def _rank(watched: tuple[Check, CheckState]) -> tuple[int, bool, str]:
     check, state = watched
-    return _ORDER[state.status] + 0.5 * (state.reason == OFF_HOURS), not check.critical, check.name
+    rank = _LAST if state.reason == OFF_HOURS else _ORDER[state.status]
+    return rank, not check.critical, check.name
 
 
 def section(rows: Sequence[Known], frame: Frame) -> Section:

@@ -1,11 +1,12 @@
 """What the daemon runs with, and whether it is what the files say."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from sidecar.api.health import Configuration
-from sidecar.page import headline
+from sidecar.page import headline, ruling
 from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Frame, Page
 
@@ -13,16 +14,29 @@ from sidecar.page.frame import Frame, Page
 async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
     """The configuration as it is now."""
     text = await asyncio.to_thread(daemon.effective)
-    return partial(_page, daemon.configuration, text, headline.Watched.of(daemon), Frame(daemon.now()))
+    seen = _Seen(daemon.configuration, text, ruling.gather(daemon), headline.Watched.of(daemon))
+    return partial(_page, seen, Frame(daemon.now()))
 
 
-def _page(configuration: Configuration, text: str, watched: headline.Watched, frame: Frame) -> Page:
-    about = frame.section("configuration", "configuration.html", configuration=configuration)
-    effective = frame.section("effective", "effective.html", text=text, lines=text.count("\n"))
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """All that the page shows."""
+
+    configuration: Configuration
+    text: str
+    groups: Sequence[ruling.Ruling]
+    watched: headline.Watched
+
+
+def _page(seen: _Seen, frame: Frame) -> Page:
     return Page(
         "Configuration",
-        (about, effective),
-        health=watched.headline(frame.now).tone.value,
+        (
+            frame.section("configuration", "configuration.html", configuration=seen.configuration),
+            frame.section("rules", "rules.html", groups=seen.groups),
+            frame.section("effective", "effective.html", text=seen.text, lines=seen.text.count("\n")),
+        ),
+        health=seen.watched.headline(frame.now).tone.value,
         now=frame.now,
         root=frame.root,
     )

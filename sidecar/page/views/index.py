@@ -10,11 +10,12 @@ from sidecar.api.health import Configuration
 from sidecar.api.summary import Count
 from sidecar.model import families
 from sidecar.model.alerts import AlertState
-from sidecar.page import alerts, headline, numbers, rows, telling
+from sidecar.page import alerts, headline, numbers, rows, ruling, telling
 from sidecar.page import lately as late
 from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Frame, Page, Section
 from sidecar.page.times import clock
+from sidecar.page.writing import words
 
 _KINDS: Final = 12
 """Kinds of requests to Claude that are shown, the failed first."""
@@ -33,6 +34,7 @@ class _Seen:
     channels: Sequence[telling.Told]
     quiet: telling.Quiet
     configuration: Configuration
+    failing: int  # rules that cannot be evaluated
     pod: str
     path: str
     retention: float
@@ -55,6 +57,7 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
         channels=telling.channels(daemon, found.hour, over.dead),
         quiet=telling.quiet(daemon, now),
         configuration=daemon.configuration,
+        failing=ruling.failing(daemon),
         pod=daemon.pod,
         path=str(daemon.database.path or ""),
         retention=daemon.retention,
@@ -127,6 +130,9 @@ def _notes(seen: _Seen) -> Iterator[tuple[str, str]]:
         yield "The database cannot be written: what is decided now is not remembered after a restart.", ""
     if seen.numbers.itself[families.CONNECTIVITY_UP.name] == 0:
         yield "This machine's own network is away: what fails now may be our own fault.", ""
+    if seen.failing:
+        verb = "it judges" if seen.failing == 1 else "they judge"
+        yield f"{words(seen.failing, 'rule')} cannot be evaluated: what {verb} is not watched.", "configuration#rules"
     silent = [one.name for one in seen.channels if one.open]
     if silent:
         yield f"Messages do not get through to {', '.join(silent)}.", "#channels"
