@@ -2,14 +2,15 @@
 
 import getpass
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 
 from sidecar.cli import completing, screen
 from sidecar.cli.client import Client, connected
-from sidecar.cli.explain import Known, read
 from sidecar.cli.groups import notes
+from sidecar.cli.wanted import read
 
 
 def me() -> str:
@@ -61,7 +62,7 @@ def ack(client: Client, alert: Sequence[str], by: str, comment: str, *, undo: bo
         raise click.exceptions.Exit(1)
 
 
-def _said(chosen: Sequence[Known], by: str, *, undo: bool) -> Iterator[str]:
+def _said(chosen: Sequence[Mapping[str, Any]], by: str, *, undo: bool) -> Iterator[str]:
     """Which alerts it was, what follows, and how to take it back."""
     for one in chosen:
         name, about = screen.plain(one["labels"].get("alertname", "")), screen.plain(screen.about(one["labels"]), 80)

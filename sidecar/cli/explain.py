@@ -1,10 +1,8 @@
 """`sidecar explain`: why an alert fired, or did not, and what comes next."""
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -16,12 +14,9 @@ from sidecar.cli.failing import WrongError
 from sidecar.cli.groups import notes
 from sidecar.cli.query import series
 from sidecar.cli.times import Time
+from sidecar.cli.wanted import Wanted, read
 from sidecar.model.durations import show
-from sidecar.model.matchers import Matcher, MatcherError, MatchOp
 
-_MATCHER: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
-_FINGERPRINT: Final = re.compile(r"[0-9a-f]{4,16}")
-_NAMED: Final = re.compile(r"([A-Za-z_:][\w:]*)?\{(.*)\}", re.DOTALL)
 _ALERTS: Final = 5
 """How many alerts are explained at once; of more, the names."""
 _EXCEPTED = "(does not fire: the rest of the rule takes it out) "
@@ -30,25 +25,6 @@ _SEEN_PAST: Final = 25
 _REMEMBERED: Final = 3600.0  # seconds for which the daemon surely keeps samples
 
 Known = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which alerts are meant."""
-
-    name: str = ""  # of the rule
-    fingerprint: str = ""  # or its beginning
-    matchers: tuple[Matcher, ...] = ()
-
-    def fits(self, labels: Mapping[str, str], fingerprint: str) -> bool:
-        """Whether an alert is meant."""
-        if self.fingerprint:
-            return fingerprint.startswith(self.fingerprint)
-        named = not self.name or labels.get("alertname") == self.name
-        return named and all(matcher.matches(labels) for matcher in self.matchers)
-
-    def __str__(self) -> str:
-        return " ".join(filter(None, (self.name or self.fingerprint, *map(str, self.matchers))))
 
 
 @click.command(
@@ -77,41 +53,6 @@ def explain(client: Client, alert: Sequence[str], at: float | None, *, as_json: 
         click.echo("\n".join(lines(found)))
     if any(story["alert"] and story["alert"]["state"] == "firing" for story in found["alerts"]) and at is None:
         raise click.exceptions.Exit(1)
-
-
-def read(words: Sequence[str]) -> Wanted:
-    """Which alerts *words* mean; raises UsageError."""
-    name = fingerprint = ""
-    matchers: list[Matcher] = []
-    for word in words:
-        named = _NAMED.fullmatch(word.strip())
-        if named:
-            name = named[1] or name
-            matchers += [_matcher(part) for part in re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+', named[2])]
-        elif _MATCHER.fullmatch(word):
-            matchers.append(_matcher(word))
-        elif _FINGERPRINT.fullmatch(word) and any(char.isdigit() for char in word):
-            fingerprint = word
-        elif name:
-            raise click.UsageError(
-                f"got two names, {name!r} and {word!r}; expected one, and conditions such as check=gateway"
-            )
-        else:
-            name = word
-    return Wanted(name, fingerprint, tuple(matchers))
-
-
-def _matcher(text: str) -> Matcher:
-    found = _MATCHER.fullmatch(text)
-    if found is None:
-        raise click.UsageError(f"got {text!r}, expected a condition such as check=gateway or severity!=info")
-    value = found[3]
-    if len(value) > 1 and value[0] == value[-1] == '"':
-        value = value[1:-1].replace(r"\"", '"').replace(r"\\", "\\")
-    try:
-        return Matcher(found[1], MatchOp(found[2]), value)
-    except MatcherError as exc:
-        raise click.UsageError(str(exc)) from exc
 
 
 def look(client: Client, wanted: Wanted, at: float | None) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import click
 from sidecar.cli import completing, screen
 from sidecar.cli.ack import me
 from sidecar.cli.client import Client, connected
-from sidecar.cli.explain import Wanted, read
 from sidecar.cli.failing import WrongError
 from sidecar.cli.groups import notes
 from sidecar.cli.times import Span
+from sidecar.cli.wanted import Wanted, read
 from sidecar.model.durations import show
 from sidecar.model.matchers import Matcher, MatchOp
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.cli.explain import read
+from sidecar.cli.wanted import read
 from sidecar.model.alerts import Alert
 from sidecar.model.labels import Labels
 from sidecar.model.matchers import MatchOp
