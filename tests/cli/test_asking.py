@@ -9,7 +9,8 @@ import pytest
 
 from sidecar.cli import screen
 from sidecar.cli.client import Client
-from sidecar.cli.explain import Wanted, look
+from sidecar.cli.explain import look
+from sidecar.cli.wanted import Wanted
 from tests.cli.living import living
 
 
