@@ -78,7 +78,7 @@ _BESIDE: Final[Mapping[str, Any]] = {
     "mode": "sidecar",
     "http": {"token": {"existingSecret": "api"}},
     "secretFiles": {"claude": {"existingSecret": "anthropic"}},
-    "secretEnv": {"GATEWAY_KEY": {"existingSecret": "gateway", "key": "key", "optional": True}},
+    "secretEnv": {"GATEWAY_KEY": {"existingSecret": "gateway", "key": "key"}},
     "dashboards": {"enabled": True},
     "checkFirst": {"enabled": True},
 }

@@ -102,11 +102,17 @@ def test_secrets_of_a_sidecar_may_be_missing():
     """A Secret that is not there does not keep the gateway's pod from starting; of a release of its own it does."""
 
     def optional(name):
-        return {v["name"]: v["secret"].get("optional") for v in charts.pod(name)["volumes"] if "secret" in v}
+        sources = {v["name"]: v["secret"] for v in charts.pod(name)["volumes"] if "secret" in v}
+        env = charts.container(name)["env"]
+        sources |= {v["name"]: v["valueFrom"]["secretKeyRef"] for v in env if "secretKeyRef" in v.get("valueFrom", {})}
+        return {name: source.get("optional") for name, source in sources.items()}
 
-    assert optional("a gateway with everything")["claude-sidecar-secret-claude"] is True
+    beside = optional("a gateway with everything")
+    assert {"claude-sidecar-api-token", "claude-sidecar-secret-claude", "GATEWAY_KEY"} <= beside.keys()
+    assert set(beside.values()) == {True}
     assert optional("everything") == {
-        "claude-sidecar-api-token": None,
+        "GATEWAY_KEY": False,
+        "claude-sidecar-api-token": False,
         "claude-sidecar-secret-claude": False,
         "claude-sidecar-secret-slack": True,
     }

@@ -159,15 +159,14 @@ gateway out of service. */}}
   value: {{ include "claude-sidecar.fullname" . | quote }}
   {{- end }}
 {{- end }}
+{{- $beside := eq .Values.mode "sidecar" }}
 {{- range $name, $secret := .Values.secretEnv }}
-- name: {{ $name }}
+- name: {{ $name | quote }}
   valueFrom:
     secretKeyRef:
       name: {{ $secret.existingSecret | quote }}
       key: {{ $secret.key | quote }}
-      {{- if $secret.optional }}
-      optional: true
-      {{- end }}
+      optional: {{ dig "optional" $beside $secret }}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}

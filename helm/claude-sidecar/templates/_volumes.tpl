@@ -48,6 +48,7 @@
 - name: {{ $.Values.sidecar.name }}-api-token
   secret:
     secretName: {{ . | quote }}
+    optional: {{ $beside }}
 {{- end }}
 {{- range $name, $secret := .Values.secretFiles }}
 - name: {{ $.Values.sidecar.name }}-secret-{{ $name }}
