@@ -15,10 +15,14 @@ from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
 from sidecar.model.notifications import Blame
 from sidecar.templating import safe, times
 
-_UNREACHED: Final = frozenset({ErrorType.DNS, ErrorType.CONNECT, ErrorType.TLS, ErrorType.RESET})
+_UNREACHED: Final = frozenset({ErrorType.DNS, ErrorType.CONNECT, ErrorType.RESET})
 _ALONE: Final = 2  # other hosts that cannot be reached either, from which on it is not they who are away
+_LATELY: Final = 300.0
+"""Seconds before a check went down from which on another's failure may be of the same outage."""
 _MESSAGES: Final = ("claude.messages", "claude.stream")
 _OURS: Final = (Fault.OUR_KEY, Fault.OUR_ACCOUNT, Fault.OUR_REQUEST)
+# Another key, account or supplier may be behind the gateway; and a certificate is wrong, or we trust the wrong ones.
+_AMBIGUOUS: Final = frozenset({ErrorType.OVERLOADED, ErrorType.TLS})
 _OTHERS_ANSWER: Final = frozenset({ErrorType.NOT_JSON, ErrorType.SERVER_ERROR, ErrorType.TIMEOUT})
 _WORDS: Final[Mapping[str, str]] = {ErrorType.SPEND_CAP: "spend limit", ErrorType.THROTTLED: "rate limit"}
 
@@ -46,6 +50,10 @@ class Witness:
         """Why it is down, in one word."""
         return self.failure.error_type if self.failure else ""
 
+    def fails(self, since: float) -> bool:
+        """Whether it is down, by a probe that ended after *since*."""
+        return self.failure is not None and self.failure.at >= since
+
     def reached(self, since: float) -> bool:
         """Whether it is well, by a probe that ended after *since*."""
         last = self.state.last
@@ -58,9 +66,10 @@ def blame(own: Witness, others: Iterable[Witness]) -> Blame | None:
     failure = own.failure
     if failure is None:
         return None
-    others = tuple(others)
-    if failure.error_type in _UNREACHED and (found := _cut_off(own, others)):
-        return found
+    if failure.error_type in _UNREACHED:
+        others = tuple(others)
+        if found := _cut_off(own, failure, others):
+            return found
     if not own.type.startswith("claude."):
         return None
     if own.api:
@@ -68,10 +77,16 @@ def blame(own: Witness, others: Iterable[Witness]) -> Blame | None:
     return _by_its_words(failure) or _beside(own, failure, [other for other in others if other.api])
 
 
-def _cut_off(own: Witness, others: Sequence[Witness]) -> Blame | None:
+def _began(own: Witness, failure: ProbeResult) -> float:
+    """When the probe began that took *own* down."""
+    return (failure.at if own.state.since is None else own.state.since) - failure.duration
+
+
+def _cut_off(own: Witness, failure: ProbeResult, others: Sequence[Witness]) -> Blame | None:
     """The pod's own network, when nothing beyond it is reached."""
     beyond = [other for other in others if not other.local and other.host != own.host]
-    away = [other for other in beyond if other.word in _UNREACHED]
+    since = _began(own, failure) - _LATELY
+    away = [other for other in beyond if other.word in _UNREACHED and other.fails(since)]
     if own.local or len({other.host for other in away}) < _ALONE:
         return None
     if any(other.word not in _UNREACHED for other in beyond if other.state.last is not None):
@@ -118,15 +133,12 @@ def _by_its_words(failure: ProbeResult) -> Blame | None:
 def _beside(own: Witness, failure: ProbeResult, direct: Sequence[Witness]) -> Blame | None:
     """What the checks say that ask the API itself."""
     # A success says something about the same time when it ended while the probe ran that took the check down, or later.
-    word, since = failure.error_type, (failure.at if own.state.since is None else own.state.since) - failure.duration
-    same = [other for other in direct if other.word == word]
+    word, since = failure.error_type, _began(own, failure)
+    same = [other for other in direct if other.word == word and other.fails(since - _LATELY)]
     if same and word not in _UNREACHED and word != ErrorType.TIMEOUT:
         return _also(word, same)
-    if (
-        failure.notes.get("fault") in (Fault.OUR_KEY, Fault.OUR_ACCOUNT, Fault.OUR_REQUEST)
-        or word == ErrorType.OVERLOADED
-    ):
-        return None  # another key, account or supplier may be behind the gateway
+    if failure.notes.get("fault") in _OURS or word in _AMBIGUOUS:
+        return None
     alike = [other for other in direct if word in _UNREACHED or _asks_alike(own, other)]
     well = [other for other in alike if other.reached(since)]
     if not well or any(other.state.failures for other in alike):

@@ -208,8 +208,9 @@ class App:
         return evidence(alert, check, self.prober.states()[name]) if check else ""
 
     def blame_of(self, alert: Alert) -> Blame | None:
-        """Whose fault it is that the check is down of which *alert* tells, where the checks know it together."""
-        return self._culprits.of(alert, self.config.checks, self.prober.states())
+        """Whose fault it is that the check fails of which *alert* tells, where the checks know it together."""
+        rule = next((rule for rule in self.config.rules.alerting if rule.key == alert.rule), None)
+        return self._culprits.of(alert, rule, self.config.checks, self.prober.states())
 
     def advice_of(self, alert: Alert) -> str:
         """What to do about the failed probe that speaks for *alert*, as the probe itself knows it."""

@@ -48,6 +48,9 @@ class Blame:
     who: str  # the same for a person: "Anthropic"
     ground: str  # why it is known: "overloaded; the check direct is refused as well"
 
+    def __str__(self) -> str:
+        return f"{self.who} ({self.ground})" if self.ground else self.who
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

@@ -1,18 +1,21 @@
 """Whose fault alerts are, as far as the checks know it together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from sidecar.checks import Check
-from sidecar.model.alerts import Alert
+from sidecar.model.alerts import Alert, AlertState
 from sidecar.model.checks import CheckState
+from sidecar.model.families import CHECK_DOWN_REASON, CHECK_UP, PROBE_FAILURES, PROBE_SUCCESS
 from sidecar.model.notifications import Blame
+from sidecar.rules.compiled import Alerting
 
 if TYPE_CHECKING:
     from sidecar.alerts.blame import Witness
 
 _API_HOST: Final = "api.anthropic.com"
+_FAILURES: Final = frozenset(family.name for family in (CHECK_DOWN_REASON, CHECK_UP, PROBE_FAILURES, PROBE_SUCCESS))
 
 
 class Culprits:
@@ -21,18 +24,22 @@ class Culprits:
     def __init__(self) -> None:
         self._known: dict[str, tuple[Check, Witness]] = {}
 
-    def of(self, alert: Alert, checks: Iterable[Check], states: Mapping[str, CheckState]) -> Blame | None:
-        """Whose fault it is that the check is down of which *alert* tells; None when *checks* do not know it."""
+    def of(
+        self, alert: Alert, rule: Alerting | None, checks: Sequence[Check], states: Mapping[str, CheckState]
+    ) -> Blame | None:
+        """Whose fault it is that the check fails of which *alert* tells, by *rule*; None when *checks* do not know it."""
         name = alert.labels.text("check")
-        if not alert.firing or name not in states:
+        if alert.state is AlertState.ENDED or name not in states or not _is_about_failures(rule):
             return None  # what its check finds after the end is of another story
         from sidecar.alerts.blame import blame  # it reads what is known about Claude, which no other check needs
 
-        witnesses = {check.name: self._witness(check, states[check.name]) for check in checks if check.name in states}
-        own = witnesses.pop(name, None)
         if len(self._known) > len(states):
             self._known = {name: known for name, known in self._known.items() if name in states}
-        return None if own is None else blame(own, witnesses.values())
+        own = next((check for check in checks if check.name == name), None)
+        others = (check for check in checks if check.name != name and check.name in states)
+        # One that has to fail is well also when it reached nobody: it is no witness.
+        witnesses = (self._witness(check, states[check.name]) for check in others if not check.negative)
+        return None if own is None else blame(self._witness(own, states[name]), witnesses)
 
     def _witness(self, check: Check, state: CheckState) -> "Witness":
         from sidecar.alerts.blame import Witness
@@ -46,3 +53,8 @@ class Culprits:
         witness = Witness(check.name, check.type, state, host, model, api, check.is_local)
         self._known[check.name] = (check, witness)
         return witness
+
+
+def _is_about_failures(rule: Alerting | None) -> bool:
+    """Whether *rule* judges failures of a check: one over its certificate's days does not."""
+    return rule is not None and any(_FAILURES.intersection(query.reads or ()) for query in rule.subject)

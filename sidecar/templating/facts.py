@@ -139,8 +139,7 @@ def _trend(told: Told) -> Iterator[Fact]:
 
 def _blame(told: Told) -> Iterator[Fact]:
     if told.blame is not None:
-        who, ground = safe.line(told.blame.who, 80), safe.line(told.blame.ground)
-        yield Fact("Whose fault", f"{who} ({ground})" if ground else who)
+        yield Fact("Whose fault", safe.line(str(told.blame), 400))
 
 
 def _peak(alert: Alert) -> Iterator[Fact]:

@@ -9,11 +9,11 @@ NOON = 1767614400.0
 REQUEST = {"request_id": "req_011CSHoEeqs5C35K2UUqR7Fy"}
 
 
-def down(word: str, fault: str = "", duration: float = 0.1, **notes: str) -> CheckState:
-    """The state of a check that went down at noon."""
+def down(word: str, fault: str = "", duration: float = 0.1, at: float = NOON + 5, **notes: str) -> CheckState:
+    """The state of a check that went down at noon, or a second before its last failure *at* an earlier time."""
     noted = notes | ({"fault": fault} if fault else {})
-    failure = ProbeResult(NOON + 5, duration, word, "no", noted)
-    return CheckState(CheckStatus.DOWN, since=NOON, failures=3, last=failure, last_failure=failure)
+    failure = ProbeResult(at, duration, word, "no", noted)
+    return CheckState(CheckStatus.DOWN, since=min(NOON, at - 1), failures=3, last=failure, last_failure=failure)
 
 
 def up(at: float = NOON + 5) -> CheckState:
@@ -127,6 +127,19 @@ CANCELLED = CheckState(CheckStatus.UP, since=NOON - 3600, failures=1, last=Probe
             ("our_account", "your account"),
             id="both hit the rate limit",
         ),
+        pytest.param(
+            gateway(down("server_error", "provider")),
+            (api(down("server_error", "provider", at=NOON - 299)),),
+            ("provider", "Anthropic"),
+            id="both were told the same within minutes",
+        ),
+        pytest.param(
+            gateway(down("server_error", "provider")),
+            (api(down("server_error", "provider", at=NOON - 301)),),
+            None,
+            id="the API said the same long ago",
+        ),
+        pytest.param(gateway(down("tls")), (api(up()),), None, id="its certificate, or whom we trust"),
         pytest.param(gateway(down("throttled", "our_account")), (api(up()),), None, id="the gateway's limit, or ours"),
         pytest.param(gateway(down("auth", "our_key")), (api(up()),), None, id="the gateway's key, or the check's"),
         pytest.param(gateway(down("overloaded", "provider")), (api(up()),), None, id="another supplier may be full"),
@@ -186,6 +199,18 @@ CANCELLED = CheckState(CheckStatus.UP, since=NOON - 3600, failures=1, last=Probe
             (other(UNREACHED, "redis"), other(UNREACHED, "postgres"), other(CANCELLED, "dns")),
             None,
             id="something answered late",
+        ),
+        pytest.param(
+            api(down("tls")),
+            (other(down("tls"), "redis"), other(down("tls"), "postgres")),
+            None,
+            id="no certificate is trusted: the network, or what we trust",
+        ),
+        pytest.param(
+            api(UNREACHED),
+            (other(UNREACHED, "redis"), other(down("connect", at=NOON - 301), "postgres")),
+            None,
+            id="one was away long before",
         ),
         pytest.param(api(UNREACHED), (other(UNREACHED, "redis"),), None, id="two hosts may be down by chance"),
         pytest.param(

@@ -11,6 +11,7 @@ from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
 from sidecar.model.labels import Labels
 from sidecar.secrets import Secret
 from sidecar.services.culprits import Culprits
+from tests.rules.helpers import alerting
 
 FIRING = Alert(RuleKey("group", "Down"), Labels(alertname="Down", check="gateway"), AlertState.FIRING, 1000.0, 1.0)
 ENDED = replace(FIRING, state=AlertState.ENDED, ended_at=2000.0, end_reason=EndReason.RECOVERED)
@@ -23,6 +24,9 @@ DIRECT = ClaudeMessagesCheck(name="direct", api_key=Secret("sk-ant-none-012345")
 LOCAL = RedisCheck(name="cache", url="redis://127.0.0.1:6379")
 REFUSED = CheckState(CheckStatus.DOWN, since=995.0, failures=2, last=FAILED, last_failure=FAILED)
 WELL = CheckState(CheckStatus.UP, since=1.0, successes=9, last=WORKED)
+
+
+DOWN = alerting("sidecar_check_up == 0")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,7 @@ WELL = CheckState(CheckStatus.UP, since=1.0, successes=9, last=WORKED)
 )
 def test_the_checks_are_the_witnesses(alert, states, expected):
     """Whose fault a check's outage is follows from all checks: what each asks, and what it found."""
-    found = Culprits().of(alert, (THROUGH, DIRECT, LOCAL), states)
+    found = Culprits().of(alert, DOWN, (THROUGH, DIRECT, LOCAL), states)
 
     assert (found and found.ground) == expected
 
@@ -63,7 +67,7 @@ def test_what_is_remembered_is_never_old():
     states = {"gateway": REFUSED, "direct": WELL}
 
     def ground(direct: ClaudeMessagesCheck) -> str:
-        found = culprits.of(FIRING, (THROUGH, direct), states)
+        found = culprits.of(FIRING, DOWN, (THROUGH, direct), states)
         return found.ground if found else ""
 
     assert ground(DIRECT) == ground(DIRECT) == "connect; direct reached the API itself at 00:16 UTC"
@@ -73,3 +77,32 @@ def test_what_is_remembered_is_never_old():
     assert ground(DIRECT)
     states.pop("direct")
     assert ground(DIRECT) == ""
+
+
+@pytest.mark.parametrize(
+    ("expr", "known"),
+    [
+        pytest.param("avg_over_time(probe_success[5m]) < 0.9", True, id="the share of successes"),
+        pytest.param("sidecar_check_down_reason == 1", True, id="the reason"),
+        pytest.param("rate(probe_failures_total[5m]) > 0 unless on (check) ALERTS", True, id="the failures"),
+        pytest.param("probe_ssl_earliest_cert_expiry < 86400", False, id="a certificate"),
+        pytest.param(
+            "probe_duration_seconds > 3 unless on (check) sidecar_check_up == 0", False, id="how long it took"
+        ),
+        pytest.param('{check="gateway"} > 0', False, id="whatever it may be"),
+    ],
+)
+def test_only_failures_are_somebodys_fault(expr, known):
+    """An alert over something else of the same check is not explained by whatever the check fails with."""
+    states = {"gateway": REFUSED, "direct": WELL}
+
+    assert (Culprits().of(FIRING, alerting(expr), (THROUGH, DIRECT), states) is not None) is known
+    assert Culprits().of(FIRING, None, (THROUGH, DIRECT), states) is None
+
+
+def test_a_check_that_has_to_fail_is_no_witness():
+    """It is well also when it reached nobody."""
+    states = {"gateway": REFUSED, "direct": WELL}
+    refused = DIRECT.model_copy(update={"negative": True})
+
+    assert Culprits().of(FIRING, DOWN, (THROUGH, refused), states) is None
