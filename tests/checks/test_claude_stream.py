@@ -155,6 +155,14 @@ async def test_an_error_in_the_stream_that_repeats_the_key(wire):
             "the stream is alive, but brought no content within 12s: 3 pings", id="pings",
         ),
         pytest.param(
+            {"content_after": "12s"}, [STREAM_HEAD, START, 3.0, TEXT, *[PING, 5.0] * 9], 15.0,
+            "the stream is alive, but brought no more content within 12s: 3 pings", id="pings after some content",
+        ),
+        pytest.param(
+            {"content_after": "2500ms"}, [STREAM_HEAD, START, *[TEXT, 2.0] * 4, END, 4.0, PING, HANG], 29.9,
+            "the stream had not ended within 30s, after 7 events (1 pings) and 4 pieces of content", id="content is over",
+        ),
+        pytest.param(
             {}, [STREAM_HEAD, START, *[PING, 5.0] * 9], 29.9,
             "the stream is alive, but brought no content within 30s: 6 pings", id="pings until the timeout",
         ),

@@ -108,8 +108,10 @@ class _Reading:
             (self._last_byte_at + self._check.stall_after, ErrorType.STALLED),
             (self._deadline, ErrorType.PING_ONLY if self.result.ping_only else ErrorType.TIMEOUT),
         ]
-        if self._check.content_after is not None and self.result.first_content_at is None:
-            waits.append((self._sent_at + self._check.content_after, ErrorType.PING_ONLY))
+        if self._check.content_after is not None and self.result.stop_reason is None:
+            # Gateways ping into a stream that has stalled, also after it had brought something.
+            latest = self.result.last_content_at
+            waits.append(((self._sent_at if latest is None else latest) + self._check.content_after, ErrorType.PING_ONLY))
         until, word = min(waits)
         try:
             async with asyncio.timeout(max(0.0, until - self._ctx.clock.monotonic())):
@@ -124,8 +126,9 @@ class _Reading:
             case ErrorType.STALLED:
                 return f"the stream sent no byte for {show(self._check.stall_after)}, {so_far}"
             case ErrorType.PING_ONLY:
-                waited = self._ctx.clock.monotonic() - self._sent_at
-                return f"the stream is alive, but brought no content within {show(round(waited))}: {seen.pings} pings"
+                more, since = ("", self._sent_at) if seen.last_content_at is None else ("more ", seen.last_content_at)
+                waited = show(round(self._ctx.clock.monotonic() - since))
+                return f"the stream is alive, but brought no {more}content within {waited}: {seen.pings} pings"
             case _:
                 return f"the stream had not ended within {show(self._check.timeout)}, {so_far}"
 
