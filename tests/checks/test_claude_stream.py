@@ -160,7 +160,7 @@ async def test_an_error_in_the_stream_that_repeats_the_key(wire):
         ),
         pytest.param(
             {"content_after": "2500ms"}, [STREAM_HEAD, START, *[TEXT, 2.0] * 4, END, 4.0, PING, HANG], 29.9,
-            "the stream had not ended within 30s, after 7 events (1 pings) and 4 pieces of content", id="content is over",
+            "the stream had not ended within 30s, after 7 events (1 pings) and 4 pieces of content", id="at its end",
         ),
         pytest.param(
             {}, [STREAM_HEAD, START, *[PING, 5.0] * 9], 29.9,

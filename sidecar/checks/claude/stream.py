@@ -110,8 +110,8 @@ class _Reading:
         ]
         if self._check.content_after is not None and self.result.stop_reason is None:
             # Gateways ping into a stream that has stalled, also after it had brought something.
-            latest = self.result.last_content_at
-            waits.append(((self._sent_at if latest is None else latest) + self._check.content_after, ErrorType.PING_ONLY))
+            latest = self._sent_at if self.result.last_content_at is None else self.result.last_content_at
+            waits.append((latest + self._check.content_after, ErrorType.PING_ONLY))
         until, word = min(waits)
         try:
             async with asyncio.timeout(max(0.0, until - self._ctx.clock.monotonic())):
