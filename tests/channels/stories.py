@@ -66,7 +66,8 @@ GREW: Final = Trend(NOON, 75.0, (0.812, 0.9, 0.85, None, None, *(1 + i / 5 for i
 
 
 def told(alert: Alert, *, reason: str = "first", **more: Any) -> Told:
-    return Told(alert, **{"opened_at": NOON - 60, "n": 0, "reason": reason} | more)
+    fields: dict[str, Any] = {"opened_at": NOON - 60, "n": 0, "reason": reason}
+    return Told(alert, **fields | more)
 
 
 def ended(alert: Alert, reason: EndReason, at: float, **more: Any) -> Alert:
