@@ -25,7 +25,8 @@ _WORDS: Final = {
 
 
 _INDENT: Final = 8  # where names begin
-_LEAST: Final = 12  # columns of a target below which it says nothing
+_LEAST: Final = 12  # columns of a name or a target below which it says nothing
+_BESIDE: Final = 16  # columns of verdict and duration
 
 
 @click.command(
@@ -58,7 +59,8 @@ def check(file: Path, names: Sequence[str], *, as_json: bool) -> None:
 async def _probe(checks: Sequence[Check], *, as_json: bool) -> int:
     """Probe *checks* side by side, print each as it ends, and count those that failed."""
     clock, outbound = SystemClock(), Outbound()
-    width = max(len(check.name) for check in checks)
+    longest = max(len(check.name) for check in checks)
+    width = min(longest, max(_LEAST, terminal.columns() - _BESIDE)) if terminal.is_narrow() else longest
     left = [check.name for check in checks]
 
     async def probe(check: Check) -> bool:
@@ -85,7 +87,7 @@ def _lines(check: Check, result: ProbeResult, width: int) -> Iterator[str]:
     noted = "  ".join(f"{name}={_brief(value)}" for name, value in result.notes.items() if name != "next_step")
     why = "" if result.ok else f"{result.error_type or result.reason}: {screen.plain(result.message)}"
     advice = str(result.notes.get("next_step") or "")
-    first = f"{_WORDS[result.verdict]} {check.name:{width}}  {screen.took(result.duration):>6}"
+    first = f"{_WORDS[result.verdict]} {terminal.pad(screen.cut(check.name, width), width)}  {screen.took(result.duration):>6}"
     target = screen.plain(check.target)
     if not terminal.is_narrow():
         yield "  ".join(filter(None, (first, target, why, advice and f"→ {advice}", noted)))
