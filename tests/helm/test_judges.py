@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from helm import perpod
 from helm.generate import CHART
 from tests.helm import charts, variants
 from tests.programs import program
@@ -163,5 +164,38 @@ def test_one_pod_does_not_hide_another(rules):
     test = rules / "test.yaml"
     test.write_text(SCRAPED.replace("{OURS}", OURS))
     result = subprocess.run([program("promtool"), "test", "rules", test], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+ASKING = """{{ with query (printf "why{check=%q} unless on (check) up == 0" $labels.check) -}}
+{{ . | first | label "why" }}{{ end }}, {{ with query "max(why)" }}{{ . | first | value }}{{ end }}"""
+
+ANSWERED = """
+rule_files: [asking.yml]
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'down{job="claude-sidecar", namespace="llm", pod="b", check="x"}', values: 1x9}
+      - {series: 'why{job="claude-sidecar", namespace="llm", pod="a", check="x", why="auth"}', values: 9x9}
+      - {series: 'why{job="claude-sidecar", namespace="llm", pod="b", check="x", why="100% \\"dns\\""}', values: 1x9}
+      - {series: 'why{job="other", namespace="llm", pod="b", check="x", why="other"}', values: 9x9}
+    alert_rule_test:
+      - alertname: Down
+        eval_time: 5m
+        exp_alerts:
+          - exp_labels: {job: claude-sidecar, namespace: llm, pod: b, check: x}
+            exp_annotations: {said: '100% "dns", 1'}
+"""
+
+
+def test_an_alert_says_what_its_own_pod_found(tmp_path):
+    """What an annotation looks up is of the pod that the alert is about, though others have the same check."""
+    rule = {"alert": "Down", "expr": "down", "annotations": {"said": ASKING}}
+    rules = perpod.per_pod({"groups": [{"name": "asking", "rules": [rule]}]})
+    (tmp_path / "asking.yml").write_text(yaml.safe_dump(rules))
+    (tmp_path / "test.yaml").write_text(ANSWERED)
+    promtool = [program("promtool"), "test", "rules", tmp_path / "test.yaml"]
+    result = subprocess.run(promtool, capture_output=True, text=True, check=False)
 
     assert result.returncode == 0, result.stdout + result.stderr

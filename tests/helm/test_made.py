@@ -3,7 +3,7 @@
 import pytest
 
 from helm import generate
-from helm.perpod import expression
+from helm.perpod import expression, template
 
 
 def test_what_is_made_is_up_to_date():
@@ -64,6 +64,29 @@ def test_what_is_made_is_up_to_date():
 def test_expressions_keep_the_pods_apart(given, expected):
     """An expression of one daemon becomes one that judges each pod by what our pods export."""
     assert expression(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(
+            '{{ query (printf "a{b=%q, c=\\"d\\"} > 1" $labels.b) }}',
+            '{{ query (printf "a{b=%[1]q, c=\\"d\\", job=\\"claude-sidecar\\", namespace=%[2]q, pod=%[3]q} > 1"'
+            " $labels.b $labels.namespace $labels.pod) }}",
+            id="of what the alert is about",
+        ),
+        pytest.param(
+            '{{ range query "max(a)" }}',
+            '{{ range query (printf "max by (namespace, pod) (a{job=\\"claude-sidecar\\", namespace=%[1]q, pod=%[2]q})"'
+            " $labels.namespace $labels.pod) }}",
+            id="of everything",
+        ),
+        pytest.param("Ask the query {{ $labels.pod }}", "Ask the query {{ $labels.pod }}", id="words"),
+    ],
+)
+def test_annotations_ask_for_the_alerts_own_pod(given, expected):
+    """A query in an annotation asks for the series of the pod that the alert is about."""
+    assert template(given) == expected
 
 
 @pytest.mark.parametrize("given", ["absent(a)", "a > scalar(b)"])
