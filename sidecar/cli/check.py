@@ -87,7 +87,8 @@ def _lines(check: Check, result: ProbeResult, width: int) -> Iterator[str]:
     noted = "  ".join(f"{name}={_brief(value)}" for name, value in result.notes.items() if name != "next_step")
     why = "" if result.ok else f"{result.error_type or result.reason}: {screen.plain(result.message)}"
     advice = str(result.notes.get("next_step") or "")
-    first = f"{_WORDS[result.verdict]} {terminal.pad(screen.cut(check.name, width), width)}  {screen.took(result.duration):>6}"
+    name = terminal.pad(screen.cut(check.name, width), width)
+    first = f"{_WORDS[result.verdict]} {name}  {screen.took(result.duration):>6}"
     target = screen.plain(check.target)
     if not terminal.is_narrow():
         yield "  ".join(filter(None, (first, target, why, advice and f"→ {advice}", noted)))
