@@ -31,6 +31,10 @@ checks:
     confirm: 100ms
     critical: true
   - {{name: gateway, type: http, url: "{url}/api/hello", every: 1s, depends_on: [claude]}}
+  - {{name: one, type: tcp, address: "{peer}", every: 1h}}
+  - {{name: two, type: tcp, address: "{peer}", every: 1h}}
+  - {{name: three, type: tcp, address: "{peer}", every: 1h}}
+  - {{name: four, type: tcp, address: "{peer}", every: 1h}}
 channels:
   - {{name: oncall, type: log}}
 rules:
@@ -82,7 +86,9 @@ class Stage:
         api = await self._stack.enter_async_context(serve(claude(self.simulator)))
         (folder / "key").write_text("sk-ant-simulator")
         (folder / "rules.yml").write_text(RULES)
-        config = configuration.parse(CONFIG.format(url=api, key=folder / "key"), "sidecar.yml", folder=folder)
+        config = configuration.parse(
+            CONFIG.format(url=api, peer=api.removeprefix("http://"), key=folder / "key"), "sidecar.yml", folder=folder
+        )
         app = await self._stack.enter_async_context(application.build(config))
         task = asyncio.create_task(app.run())
         self._stack.push_async_callback(_end, task)

@@ -46,7 +46,7 @@ def test_a_fault_is_seen_without_a_reload(stage):
 
     async def story() -> None:
         async with stage.page() as page:
-            await heading(page, "Healthy: all 2 checks are up")
+            await heading(page, "Healthy: all 6 checks are up")
             await expect(page.locator("#live")).to_have_text("live")
             await page.evaluate("window.mark = 'the same document'")
             details = page.locator("li[data-name=claude] details")
@@ -64,7 +64,7 @@ def test_a_fault_is_seen_without_a_reload(stage):
             assert await page.evaluate("document.activeElement.matches('li[data-name=claude] summary')")
 
             stage.simulator.faults = ()
-            await heading(page, "Healthy: all 2 checks are up")
+            await heading(page, "Healthy: all 6 checks are up")
             await expect(page.locator("#ended")).to_contain_text("ClaudeDown")
 
     stage.run(story())
@@ -158,9 +158,9 @@ def test_the_filter_hides_what_is_not_meant(stage):
         async with stage.page() as page:
             await page.get_by_label("Filter").fill("GATEW")
             await expect(page.locator(".checks > li:visible")).to_have_count(1)
-            await expect(page.locator("[data-matches]")).to_have_text("1 of 2")
+            await expect(page.locator("[data-matches]")).to_have_text("1 of 6")
             await page.get_by_label("Filter").fill("")
-            await expect(page.locator(".checks > li:visible")).to_have_count(2)
+            await expect(page.locator(".checks > li:visible")).to_have_count(6)
 
     stage.run(story())
 
@@ -184,7 +184,7 @@ def test_it_works_without_a_script(stage):
     async def story() -> None:
         async with stage.page(java_script_enabled=False) as page:
             await expect(page.locator("#live")).to_contain_text("as of ")
-            await expect(page.locator(".checks > li:visible")).to_have_count(2)
+            await expect(page.locator(".checks > li:visible")).to_have_count(6)
             assert await page.get_by_label("Filter").is_hidden()
             assert '<meta http-equiv="refresh" content="30">' in await page.content()
 
