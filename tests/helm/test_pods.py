@@ -67,6 +67,9 @@ def test_the_watcher_never_takes_the_watched_out_of_service(name):
     assert "readinessProbe" not in found
     assert found["command"][:2] == ["/bin/sh", "-c"]
     assert found["command"][3:] == ["sidecar"]
+    # Kubernetes would fill in what is in the first, and halve the second.
+    assert "$(" not in found["command"][2]
+    assert "$$" not in found["command"][2]
     # Below ten minutes the kubelet would hold the container back, longer each time.
     assert probe["periodSeconds"] * probe["failureThreshold"] > 600
 
