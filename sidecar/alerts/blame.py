@@ -23,7 +23,6 @@ _MESSAGES: Final = ("claude.messages", "claude.stream")
 _OURS: Final = (Fault.OUR_KEY, Fault.OUR_ACCOUNT, Fault.OUR_REQUEST)
 # Another key, account or supplier may be behind the gateway; and a certificate is wrong, or we trust the wrong ones.
 _AMBIGUOUS: Final = frozenset({ErrorType.OVERLOADED, ErrorType.TLS})
-_OTHERS_ANSWER: Final = frozenset({ErrorType.NOT_JSON, ErrorType.SERVER_ERROR, ErrorType.TIMEOUT})
 _WORDS: Final[Mapping[str, str]] = {ErrorType.SPEND_CAP: "spend limit", ErrorType.THROTTLED: "rate limit"}
 
 
@@ -113,8 +112,6 @@ def _by_the_api(failure: ProbeResult) -> Blame | None:
 def _by_its_words(failure: ProbeResult) -> Blame | None:
     """What came through a gateway and says of itself where it came from."""
     word, fault = failure.error_type, failure.notes.get("fault")
-    if fault == Fault.GATEWAY and word in _OTHERS_ANSWER:
-        return Blame(Fault.GATEWAY, "the gateway, or what stands before it", f"{word}: the answer is not the API's")
     if not str(failure.notes.get("request_id", "")).startswith("req_"):
         return None
     # Only the API gives out such ids: the gateway has passed on what it was told.
@@ -139,6 +136,8 @@ def _beside(own: Witness, failure: ProbeResult, direct: Sequence[Witness]) -> Bl
         return _also(word, same)
     if failure.notes.get("fault") in _OURS or word in _AMBIGUOUS:
         return None
+    if word == ErrorType.NOT_JSON:
+        since -= _LATELY  # whoever answers in the API's place has broken by himself, unless the API did just before
     alike = [other for other in direct if word in _UNREACHED or _asks_alike(own, other)]
     well = [other for other in alike if other.reached(since)]
     if not well or any(other.state.failures for other in alike):

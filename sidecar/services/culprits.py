@@ -27,7 +27,7 @@ class Culprits:
     def of(
         self, alert: Alert, rule: Alerting | None, checks: Sequence[Check], states: Mapping[str, CheckState]
     ) -> Blame | None:
-        """Whose fault it is that the check fails of which *alert* tells, by *rule*; None when *checks* do not know it."""
+        """Whose fault it is that the check fails of which *alert* of *rule* tells; None when that is not known."""
         name = alert.labels.text("check")
         if alert.state is AlertState.ENDED or name not in states or not _is_about_failures(rule):
             return None  # what its check finds after the end is of another story

@@ -1,12 +1,14 @@
 """Whose fault it is that a check is down."""
 
+from typing import Any
+
 import pytest
 
 from sidecar.alerts.blame import Witness, blame
 from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
 
 NOON = 1767614400.0
-REQUEST = {"request_id": "req_011CSHoEeqs5C35K2UUqR7Fy"}
+REQUEST: dict[str, Any] = {"request_id": "req_011CSHoEeqs5C35K2UUqR7Fy"}
 
 
 def down(word: str, fault: str = "", duration: float = 0.1, at: float = NOON + 5, **notes: str) -> CheckState:
@@ -91,12 +93,36 @@ CANCELLED = CheckState(CheckStatus.UP, since=NOON - 3600, failures=1, last=Probe
             None,
             id="a request that the gateway may have spoiled",
         ),
-        # What the gateway answers for itself.
+        # What the gateway answers for itself, perhaps because it cannot reach the API.
         pytest.param(
             gateway(down("not_json", "gateway")),
             (),
-            ("gateway", "the gateway, or what stands before it"),
+            None,
+            id="an answer that is not the API's, and nobody to compare with",
+        ),
+        pytest.param(
+            gateway(down("server_error", "gateway")),
+            (api(UNREACHED),),
+            None,
+            id="an answer of its own: it cannot reach it",
+        ),
+        pytest.param(
+            gateway(down("not_json", "gateway")),
+            (api(up()),),
+            ("gateway", "the gateway, or the way to it"),
             id="an answer that is not the API's",
+        ),
+        pytest.param(
+            gateway(down("not_json", "gateway")),
+            (api(up(NOON - 299)),),
+            ("gateway", "the gateway, or the way to it"),
+            id="an answer that is not the API's, which was well minutes before",
+        ),
+        pytest.param(
+            gateway(down("not_json", "gateway")),
+            (api(up(NOON - 301)),),
+            None,
+            id="an answer that is not the API's, which was well long before",
         ),
         pytest.param(gateway(down("truncated", "gateway")), (), None, id="a broken stream and nobody to compare with"),
         # What a check that asks the API itself adds.
@@ -147,6 +173,18 @@ CANCELLED = CheckState(CheckStatus.UP, since=NOON - 3600, failures=1, last=Probe
         pytest.param(gateway(down("timeout")), (api(up(), model="opus"),), None, id="another model is no witness"),
         pytest.param(
             gateway(down("timeout")), (api(up(), type="claude.models"),), None, id="a list of models is no witness"
+        ),
+        pytest.param(
+            gateway(down("timeout"), type="claude.models", model=""),
+            (api(up(), type="claude.models", model=""),),
+            ("gateway", "the gateway, or the way to it"),
+            id="a list of models is a witness for a list of models",
+        ),
+        pytest.param(
+            gateway(down("timeout")),
+            (api(up()), api(down("timeout"), "second", model="opus")),
+            ("gateway", "the gateway, or the way to it"),
+            id="another model is slow everywhere",
         ),
         pytest.param(
             gateway(UNREACHED),

@@ -10,6 +10,7 @@ from sidecar.model.checks import CheckState, CheckStatus, ProbeResult
 
 NOON = 1767614400.0
 ID = "req_011CSHoEeqs5C35K2UUqR7Fy"
+MISSING = "nobody watches it"
 
 
 class World(NamedTuple):
@@ -28,10 +29,14 @@ class World(NamedTuple):
 
     def is_likely(self) -> bool:
         """Two things may break at once, but not the gateway in the very words in which the API does."""
-        return len(self.troubles) <= 2 and (not self.api or self.gateway.partition(":")[0] != self.api)
+        return len(self.troubles) - (self.postgres == MISSING) <= 2 and (
+            not self.api or self.gateway.partition(":")[0] != self.api
+        )
 
 
+NETWORK = {"connect": "network", "dns": "network", "tls": "trust"}  # we trust the wrong certificates, or it does
 API = {
+    "connect": "the way there",
     "overloaded": "provider",
     "server_error": "provider",
     "timeout": "provider",
@@ -46,25 +51,28 @@ GATEWAY = {
     "timeout": "gateway",
     "truncated": "gateway",
     "not_json": "gateway",
+    "server_error": "gateway",
     "tls": "gateway",
     "tls:ours": "trust",  # we trust the wrong certificates
     "overloaded:supplier": "supplier",  # it asks somebody else than the API
     "auth:its": "its_key",
     "throttled:its": "its_account",
 }
-SAID = API | {"not_json": "gateway", "truncated": "gateway", "timeout": ""}
+SAID = API | {"timeout": "", "connect": ""}
+ITS = {"not_json": "gateway", "truncated": "gateway", "timeout": "gateway", "server_error": "gateway", "tls": ""}
 
 
 def worlds() -> Iterator[World]:
-    dead = ("", "connect")
-    every = product(("", "connect", "dns"), ("", *GATEWAY), ("", *API), dead, dead, (True, False))
+    every = product(
+        ("", *NETWORK), ("", *GATEWAY), ("", *API), ("", "connect"), ("", "connect", MISSING), (True, False)
+    )
     return (world for each in every if (world := World(*each)).is_likely())
 
 
 def cause(world: World, check: str) -> str:
     """Whose fault it is in *world* that *check* fails."""
     if world.network:
-        return "network"
+        return NETWORK[world.network]
     if check == "gw" and world.gateway:
         return GATEWAY[world.gateway]
     return API.get(world.api, "")
@@ -73,15 +81,19 @@ def cause(world: World, check: str) -> str:
 def found(world: World) -> Mapping[str, tuple[str, str, str]]:
     """What each check finds: a word, what the answer says whose fault it is, and a request id."""
     if world.network:
-        return dict.fromkeys(("direct", "gw", "redis", "postgres"), (world.network, "", ""))
-    word = world.gateway.partition(":")[0]
-    passed = (world.api, SAID.get(world.api, ""), ID if world.api not in ("", "timeout") else "")
-    return {
+        checks = ("direct", "gw", "redis") if world.postgres == MISSING else ("direct", "gw", "redis", "postgres")
+        return dict.fromkeys(checks, (world.network, "", ""))
+    word = world.gateway.partition(":")[0] or ("server_error" if world.api == "connect" else "")
+    passed = (world.api, SAID.get(world.api, ""), ID if SAID.get(world.api) else "")
+    seen = {
         "direct": passed,
-        "gw": (word, SAID.get(word, ""), "") if word else (*passed[:2], passed[2] if world.keeps_ids else ""),
+        "gw": (word, ITS.get(word) or API.get(word, ""), "")
+        if word
+        else (*passed[:2], passed[2] if world.keeps_ids else ""),
         "redis": (world.redis, "", ""),
         "postgres": (world.postgres, "", ""),
     }
+    return {name: what for name, what in seen.items() if what[0] != MISSING}
 
 
 def witness(name: str, word: str, fault: str, request_id: str) -> Witness:

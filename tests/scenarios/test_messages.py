@@ -110,7 +110,7 @@ async def test_whose_fault_it_is(world: World):
         for alert in alerts(world)
         if alert["status"] == "firing" and alert["blame"]
     ]
-    assert blamed[0] == ("through", "the gateway, or what stands before it", "gateway")
+    assert blamed[0] == ("through", "the gateway, or the way to it", "gateway")
     assert ("direct", "Anthropic", "provider") in blamed[1:]
     assert all(who == "Anthropic" for _, who, _ in blamed[1:])
 
