@@ -54,6 +54,8 @@ def test_memory_is_told_before_it_ends(name):
     ("limit", "override", "told"),
     [
         pytest.param("1Gi", None, {"SidecarMemoryHigh": {"vars": {"bytes": 768 * 2**20}}}, id="another limit"),
+        pytest.param("200M", None, {"SidecarMemoryHigh": {"vars": {"bytes": 150_000_000}}}, id="a decimal unit"),
+        pytest.param(2**28, None, {"SidecarMemoryHigh": {"vars": {"bytes": 192 * 2**20}}}, id="bytes"),
         pytest.param("0.5e9", None, None, id="one that cannot be read"),
         pytest.param(None, None, None, id="no limit"),
         pytest.param(

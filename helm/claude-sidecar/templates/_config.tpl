@@ -57,11 +57,14 @@
 {{- toYaml $files }}
 {{- end }}
 
-{{/* The bytes at which the daemon's memory is told of: three quarters of the limit. Empty without one that is so many Mi or Gi. */}}
+{{/* The bytes at which the daemon's memory is told of: three quarters of the limit. Empty without one in whole bytes, k, Mi … */}}
 {{- define "claude-sidecar.memoryWarned" -}}
-{{- $limit := dig "limits" "memory" "" (.Values.resources | default dict) | toString }}
-{{- if regexMatch "^[1-9][0-9]*[MG]i$" $limit }}
-{{- $unit := hasSuffix "Gi" $limit | ternary 1073741824 1048576 }}
-{{- div (mul (regexFind "^[0-9]+" $limit | int64) $unit 3) 4 }}
+{{- $limit := dig "limits" "memory" "" (.Values.resources | default dict) }}
+{{- if kindIs "float64" $limit }}{{ $limit = int64 $limit }}{{ end }}
+{{- $number := regexFind "^[1-9][0-9]*" ($limit | toString) }}
+{{- $units := dict "" 1 "k" 1000 "Ki" 1024 "M" 1000000 "Mi" 1048576 "G" 1000000000 "Gi" 1073741824 }}
+{{- $unit := get $units (trimPrefix $number ($limit | toString)) }}
+{{- if and $number $unit }}
+{{- div (mul (int64 $number) $unit 3) 4 }}
 {{- end }}
 {{- end }}
