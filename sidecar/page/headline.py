@@ -24,6 +24,7 @@ class Since(NamedTuple):
     text: str
     at: float | None = None  # since when, seconds since the epoch
     check: str = ""  # the check whose reason says more
+    several: bool = False  # whether that is of the first of several
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Headline:
     at: float | None  # since when, seconds since the epoch
     check: str  # the check whose reason says more
     alerts: str  # what fires, in words; empty when nothing does, or the sentence says it
+    several: bool = False  # whether *at* is when the first of several began
 
 
 def headline(found: Health, alerts: Sequence[Alert]) -> Headline:
@@ -48,7 +50,7 @@ def headline(found: Health, alerts: Sequence[Alert]) -> Headline:
     said = _said(found, firing)
     if found.status is Status.HEALTHY and firing:
         return Headline(tone, f"{told}, although {said.text}", None, "", "")
-    return Headline(tone, f"{found.status.value.capitalize()}: {said.text}", said.at, said.check, told)
+    return Headline(tone, f"{found.status.value.capitalize()}: {said.text}", said.at, said.check, told, said.several)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _down(checks: Sequence[CheckView], firing: Sequence[Alert], noun: str = "che
     began = min(begun, default=None)
     if len(checks) == 1:
         return Since(f"{checks[0].name} is down", began, checks[0].name)
-    return Since(f"{words(len(checks), noun)} are down ({_names(checks)}), the first", began, checks[0].name)
+    return Since(f"{words(len(checks), noun)} are down ({_names(checks)})", began, checks[0].name, several=True)
 
 
 def _unknown(found: Health) -> Since:
