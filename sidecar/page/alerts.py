@@ -10,11 +10,11 @@ from sidecar.alerts.quieting import Ack, Quieting, Silence, SilenceState
 from sidecar.alerts.record import Key, Record
 from sidecar.api import alerts as api
 from sidecar.api import wording
+from sidecar.api.paced import paced
 from sidecar.db import undelivered
 from sidecar.model.alerts import Alert, AlertState, RuleKey, severity_rank
 from sidecar.model.checks import ProbeResult
 from sidecar.page.daemon import Daemon
-from sidecar.page.paced import paced
 from sidecar.rules.compiled import Alerting
 
 MOST: Final = 50

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from markupsafe import Markup
 
 from sidecar.api import checks as api
+from sidecar.api.paced import paced
 from sidecar.checks import Check
 from sidecar.model.checks import OFF_HOURS, CheckState, CheckStatus, Verdict
 from sidecar.model.families import PROBE_PHASE
@@ -21,7 +22,6 @@ from sidecar.model.uptime import Uptime
 from sidecar.page import times
 from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Frame, Section
-from sidecar.page.paced import paced
 
 DRAWN: Final = 100
 """Checks with graphics and all words; of more, those that are up have one line each."""

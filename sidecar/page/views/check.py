@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from sidecar.api import checks as api
+from sidecar.api.paced import paced
 from sidecar.model.checks import OFF_HOURS, CheckState, CheckStatus, Evidence, ProbeResult
 from sidecar.model.labels import Labels
 from sidecar.model.outcomes import MOST
@@ -14,7 +15,6 @@ from sidecar.model.uptime import WINDOWS
 from sidecar.page import alerts, headline, rows
 from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Frame, Page, Section
-from sidecar.page.paced import paced
 from sidecar.page.views import MissingError
 from sidecar.templating.safe import number
 
