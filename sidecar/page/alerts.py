@@ -14,6 +14,7 @@ from sidecar.api.paced import paced
 from sidecar.db import undelivered
 from sidecar.model.alerts import Alert, AlertState, RuleKey, severity_rank
 from sidecar.model.checks import ProbeResult
+from sidecar.model.notifications import Blame
 from sidecar.page.daemon import Daemon
 from sidecar.rules.compiled import Alerting
 
@@ -137,3 +138,7 @@ class _Once:
     def failure_of(self, alert: Alert, /) -> ProbeResult | None:
         """The failed probe that speaks for it, if one does."""
         return self._daemon.failure_of(alert)
+
+    def blame_of(self, alert: Alert, /) -> Blame | None:
+        """Whose it is to mend, where that is known."""
+        return self._daemon.blame_of(alert)

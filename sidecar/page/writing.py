@@ -10,7 +10,7 @@ from sidecar.secrets import redact
 
 _NONE: Final = "–"
 _LONG: Final = 100.0
-_TICKS: Final = re.compile("`([^`\n]{1,200})`")
+_MARKED: Final = re.compile(r"`([^`\n]{1,200})`|(https?://[^\s`<>\"']{1,500}[^\s`<>\"'.,;:!?)\]])")
 
 
 def seconds(value: float | None) -> str:
@@ -49,5 +49,18 @@ def words(n: float, what: str, plural: str = "") -> str:
 
 
 def ticks(text: str) -> Markup:
-    """*text* of others, escaped and without a secret in it, with what stands between backticks as code."""
-    return Markup(_TICKS.sub(r"<code>\1</code>", str(escape(redact(text)))))  # noqa: S704 -- escaped just now
+    """*text* of others, escaped and without a secret in it; what stands between backticks is code, and links are."""
+    text, at, made = redact(text), 0, []
+    for found in _MARKED.finditer(text):
+        code, link = found.groups()
+        made += [escape(text[at : found.start()]), _code(code) if code else _link(link)]
+        at = found.end()
+    return Markup("").join([*made, escape(text[at:])])
+
+
+def _code(text: str) -> Markup:
+    return Markup("<code>{}</code>").format(text)
+
+
+def _link(url: str) -> Markup:
+    return Markup('<a href="{0}" rel="noreferrer">{0}</a>').format(url)

@@ -60,6 +60,7 @@ def test_a_fault_is_seen_without_a_reload(stage):
             assert (await page.title()).startswith("Critical: claude is down")
             assert "critical.svg" in (await page.locator("link[rel=icon]").get_attribute("href") or "")
             await expect(page.locator("#firing")).to_contain_text("Look at status.claude.com first")
+            await expect(page.get_by_role("status")).to_contain_text("Critical: claude is down")
             assert await details.get_attribute("open") is not None
             assert await page.evaluate("document.activeElement.matches('li[data-name=claude] summary')")
 

@@ -46,7 +46,7 @@ async def test_what_is_down_is_the_headline(world, looking):
     assert "Critical: gateway is down since 12:00:3" in headline
     assert "failures in a row: assertion: got 503, expected 2xx" in headline
     assert "1 alert fires." in headline
-    assert 'class="critical" aria-live="polite"' in page.text
+    assert 'id="headline" class="critical"' in page.text
     assert "<title>Critical: gateway is down" in page.text
     assert "static/critical.svg?v=" in page.text
 
@@ -233,7 +233,8 @@ async def test_an_outage_that_was_there_at_the_start(world, looking):
     page = await looking.get("/")
 
     assert len(world.heard) == 3
-    assert "2 critical checks are down (a, b), the first since" in said(page.text, "headline")
+    assert "2 critical checks are down (a, b) , the first since" in said(page.text, "headline")
+    assert "<title>Critical: 2 critical checks are down (a, b) ·" in page.text
     assert "value" not in said(page.text, "firing")
     assert re.search(r"hook webhook .*well 3 0 – 0", said(page.text, "channels"))
     assert "Refused or dropped" not in page.text

@@ -39,8 +39,8 @@ async def ask(address, method=b"GET"):
     return reader, writer
 
 
-async def test_a_stream_outlives_the_patience_for_answers():
-    """What is taken may go on for as long as it likes."""
+async def test_a_stream_outlives_the_patience_for_answers(caplog):
+    """What is taken may go on for as long as it likes; that somebody leaves is no error."""
     source = Source(b"tick\n", 0.05)
     async with serving(source.route(), patience=0.2) as server:
         reader, writer = await ask(server.addresses[0])
@@ -51,6 +51,7 @@ async def test_a_stream_outlives_the_patience_for_answers():
         writer.close()
         async with asyncio.timeout(20):
             await source.ended.wait()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_who_does_not_read_is_cut_off():

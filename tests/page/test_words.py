@@ -113,6 +113,33 @@ def test_code_in_the_words_of_others_is_marked_and_nothing_else():
     assert secret.reveal() not in told
 
 
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        pytest.param(
+            "see https://a.example/b?c=d&e, then",
+            'see <a href="https://a.example/b?c=d&amp;e" rel="noreferrer">https://a.example/b?c=d&amp;e</a>, then',
+            id="a link in a sentence",
+        ),
+        pytest.param(
+            "(http://a.example).",
+            '(<a href="http://a.example" rel="noreferrer">http://a.example</a>).',
+            id="a link in parentheses",
+        ),
+        pytest.param("`https://a.example`", "<code>https://a.example</code>", id="code is no link"),
+        pytest.param("javascript:alert(1)", "javascript:alert(1)", id="nothing that runs"),
+        pytest.param(
+            'https://a.example/"onclick="x',
+            '<a href="https://a.example/" rel="noreferrer">https://a.example/</a>&#34;onclick=&#34;x',
+            id="no way out of the address",
+        ),
+    ],
+)
+def test_links_in_the_words_of_others(text, html):
+    """An address of the web can be followed, and nothing else."""
+    assert writing.ticks(text) == html
+
+
 def test_no_secret_stands_on_a_page():
     """What others wrote is shown without the values that are secret; our own marks stay whole."""
     secret = Secret("critical")
@@ -209,7 +236,7 @@ def said(checks: list[CheckView], alerts: list[Alert] | None = None) -> Headline
             [view(name, DOWN, critical=True) for name in "abcde"],
             [],
             "critical",
-            "Critical: 5 critical checks are down (a, b, c, and 2 more), the first",
+            "Critical: 5 critical checks are down (a, b, c, and 2 more)",
             id="many are down",
         ),
         pytest.param([view("a", DOWN), view("b", UP)], [], "degraded", "Degraded: a is down", id="one that is not"),

@@ -4,7 +4,7 @@
 (() => {
   const STALE = 25; // seconds without a word after which the connection is taken to be lost; the daemon speaks every 10
   const AGAIN = 15; // seconds until a refused connection is tried again
-  const HIDDEN = 60; // seconds after which a page that nobody looks at is not kept live
+  const HIDDEN = 10; // seconds after which a page that nobody looks at gives its connection to those that are seen
   const HEALTHS = ["healthy", "degraded", "unknown", "critical"];
 
   const body = document.body;
@@ -106,6 +106,8 @@
       place.innerHTML = html;
       restore(place, kept);
     }
+    // Said aloud only when it is another sentence: the numbers beside it change all the time.
+    if (document.title !== told.title + pod) document.getElementById("news").textContent = told.title;
     document.title = told.title + pod;
     if (HEALTHS.includes(told.health)) {
       icon.href = `${icon.dataset.icons}${told.health}.svg`;
