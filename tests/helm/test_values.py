@@ -117,6 +117,29 @@ def test_every_value_of_the_schema_is_there():
     assert SCHEMA["properties"].keys() - VALUES.keys() == {"global", "enabled"}
 
 
+def test_every_value_that_is_named_exists():
+    """What the READMEs and the chart's own words call a value is one."""
+    words = [path.read_text("utf-8") for path in (CHART / "README.md", charts.EXAMPLE / "README.md")]
+    words += [str(param.values[1]) for param in (*CONTRADICTIONS, *OF_A_SIDECAR)]
+    named = {
+        name
+        for text in words
+        for name in re.findall(r"(?<![\w./-])(?:claude-sidecar\.)?([a-z]\w+(?:\.[a-z]\w+)+)", text, re.IGNORECASE)
+        if name.partition(".")[0] in SCHEMA["properties"] and not re.search(r"\.ya?ml$", name)
+    }
+
+    def known(name):
+        place = SCHEMA
+        for key in name.split("."):
+            place = place.get("properties", {}).get(key, {} if "properties" not in place else None)
+            if place is None:
+                return False
+        return True
+
+    assert len(named) > 60
+    assert [name for name in sorted(named) if not known(name)] == []
+
+
 def test_the_schema_knows_every_key_of_the_configuration():
     """The top level of `config` is that of the daemon's own file."""
     assert SCHEMA["properties"]["config"]["properties"].keys() == Settings.model_fields.keys()
