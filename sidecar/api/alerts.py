@@ -1,7 +1,7 @@
 """Alerts as Prometheus' API has them, and beside that what each channel was told and what comes next."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
 from aiohttp import web
 from pydantic import Field
@@ -10,13 +10,12 @@ from sidecar.alerts.book import AlertBook
 from sidecar.api import wording
 from sidecar.api.endpoint import AskedAsPrometheus, Part, get
 from sidecar.api.moments import Stamp, iso
+from sidecar.api.paced import paced
 from sidecar.api.points import number
-from sidecar.claude.errors import ErrorType, Fault
 from sidecar.model.alerts import Alert, AlertState, EndReason, RuleKey
 from sidecar.model.checks import ProbeResult
+from sidecar.model.notifications import Blame
 from sidecar.rules.compiled import Alerting
-
-_NETWORK: Final = frozenset({ErrorType.DNS, ErrorType.CONNECT, ErrorType.TLS, ErrorType.RESET})
 
 
 class Telling(Protocol):
@@ -33,6 +32,10 @@ class Telling(Protocol):
 
     def failure_of(self, alert: Alert, /) -> ProbeResult | None:
         """The failed probe that speaks for it, if one does."""
+        ...
+
+    def blame_of(self, alert: Alert, /) -> Blame | None:
+        """Whose it is to mend, where that is known: what messages say, too."""
         ...
 
 
@@ -85,7 +88,11 @@ class ShownAlert(Part):
     condition: str = Field(description="The rule's comparison in words.")
     samples: float | None = Field(description="Observations behind the value.")
     evidence: str = Field(description="What the failed probe said.")
-    verdict: str = Field(description="Whose it is to mend, as far as the failed probe tells; else empty.")
+    verdict: str = Field(
+        description="Whose it is to mend, where the checks know it together: our_request, our_key, our_account, "
+        "gateway, network or provider; else empty."
+    )
+    blame: str = Field(description="The same in words, and how it is known; as messages say it.")
     next_step: str = Field(description="What to do about it, as the rule or the failed probe says.")
     runbook: str = Field(description="Address of its runbook; empty without one.")
     channels: list[ToldChannel] = Field(description="What each channel knows.")
@@ -102,7 +109,7 @@ def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:
     """*alert* with what was told about it."""
     records = telling.book.records(alert.fingerprint)
     over = alert.state is AlertState.ENDED  # what its check finds since then is of another story
-    dues, failure = telling.book.dues(), None if over else telling.failure_of(alert)
+    dues, failure, blame = telling.book.dues(), None if over else telling.failure_of(alert), telling.blame_of(alert)
     advice = str(failure.notes.get("next_step", "")) if failure else ""
     return ShownAlert(
         labels=dict(alert.labels),
@@ -122,7 +129,8 @@ def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:
         condition=alert.condition,
         samples=alert.samples,
         evidence="" if over else telling.evidence_of(alert),
-        verdict=verdict(failure),
+        verdict=blame.fault if blame else "",
+        blame=str(blame or ""),
         next_step=alert.annotations.text("next_step") or advice,
         runbook=alert.annotations.text("runbook_url"),
         channels=[
@@ -138,14 +146,6 @@ def shown(alert: Alert, telling: Telling, now: float) -> ShownAlert:
         ],
         next=next_steps(alert, telling),
     )
-
-
-def verdict(failure: ProbeResult | None) -> str:
-    """Whose it is to mend: our_request, our_key, our_account, gateway, network or provider; empty if that is open."""
-    if failure is None:
-        return ""
-    fault = failure.notes.get("fault")
-    return str(fault or (Fault.NETWORK if failure.error_type in _NETWORK else ""))
 
 
 def next_steps(alert: Alert, telling: Telling) -> list[NextStep]:
@@ -167,7 +167,7 @@ def routes(telling: Telling, now: Callable[[], float]) -> list[web.RouteDef]:
 
     async def alerts(asked: AskedAlerts) -> Alerts:
         found = active(telling.book.alerts(), ended=asked.ended)
-        return Alerts(alerts=[shown(alert, telling, now()) for alert in found])
+        return Alerts(alerts=[shown(alert, telling, now()) async for alert in paced(found)])
 
     wrong = {400: "Wrong parameters."}
     return [get("/api/v1/alerts", alerts, "Pending and firing alerts, as Prometheus has them.", wrong)]

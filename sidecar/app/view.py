@@ -15,6 +15,7 @@ from sidecar.model.alerts import Alert, RuleKey
 from sidecar.model.checks import CheckState, ProbeResult
 from sidecar.model.history import CheckHistory
 from sidecar.model.matchers import Matcher, MatchOp
+from sidecar.model.notifications import Blame
 from sidecar.model.samples import SeriesData
 from sidecar.promql import Querier
 from sidecar.rules.compiled import Alerting, RuleSet
@@ -40,6 +41,7 @@ class Parts(Protocol):
     def health(self) -> Health: ...
     def live(self) -> Live: ...
     def evidence_of(self, alert: Alert, /) -> str: ...
+    def blame_of(self, alert: Alert, /) -> Blame | None: ...
 
 
 class View:
@@ -100,6 +102,10 @@ class View:
         """The failed probe that speaks for *alert*, if one does."""
         state = self.states().get(alert.labels.text("check"))
         return state.last_failure if state and self.evidence_of(alert) else None
+
+    def blame_of(self, alert: Alert, /) -> Blame | None:
+        """Whose fault *alert* is, where that is known."""
+        return self._daemon.blame_of(alert)
 
     def states(self) -> Mapping[str, CheckState]:
         """Each check's state, by name."""

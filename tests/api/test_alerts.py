@@ -53,7 +53,7 @@ async def test_alerts_as_prometheus_has_them(world, api):
 
 
 async def test_an_alert_says_whose_it_is_to_mend(world, api):
-    """What the failed probe found out says whether it is our key, our network, the gateway or the provider."""
+    """The API says what messages say: whose fault it is where the checks know it together, and else nothing."""
 
     async def refused(_: web.Request) -> web.Response:
         error = {"type": "authentication_error", "message": "invalid x-api-key"}
@@ -61,18 +61,28 @@ async def test_an_alert_says_whose_it_is_to_mend(world, api):
 
     claude = web.Application()
     claude.router.add_get("/v1/models", refused)
+    world.wire.serve("api.anthropic.com", claude)
     world.wire.serve("claude", claude)
-    ask = {"type": "claude.models", "name": "key", "base_url": "http://claude", "api_key": "sk-planted-in-the-test"}
-    away = {"type": "http", "name": "away", "url": "http://nobody.example/"}
+    ask = {"type": "claude.models", "api_key": "sk-planted-in-the-test"}
+    checks = [
+        ask | {"name": "key", "base_url": "http://api.anthropic.com"},
+        ask | {"name": "through", "base_url": "http://claude", "every": "1h"},
+        {"type": "http", "name": "away", "url": "http://nobody.example/"},
+    ]
     rules = "groups: [{name: g, rules: [{alert: Down, expr: sidecar_check_up == 0}]}]"
-    await world.start(world.settings(rules, checks=[ask, away]))
+    await world.start(world.settings(rules, checks=checks))
     await asyncio.sleep(60.3)
 
     alerts = {alert["labels"]["check"]: alert for alert in (await api.get("/api/v1/alerts")).data["alerts"]}
 
-    assert alerts["key"]["verdict"] == "our_key"
+    assert (alerts["key"]["verdict"], alerts["key"]["blame"]) == ("our_key", "your key (auth, says the API itself)")
     assert "key" in alerts["key"]["next_step"]
-    assert alerts["away"]["verdict"] == "network"
+    assert alerts["through"]["blame"] == "your key (auth; key hears the same from the API itself)"
+    assert (alerts["away"]["verdict"], alerts["away"]["blame"]) == ("", "")
+    told = {alert["labels"]["check"]: alert["blame"] for heard in world.heard for alert in heard.body["alerts"]}
+    assert {check: (said and said["fault"]) or "" for check, said in told.items()} == {
+        check: alert["verdict"] for check, alert in alerts.items()
+    }
     assert "sk-planted" not in json.dumps(alerts)
 
 
