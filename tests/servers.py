@@ -167,6 +167,8 @@ def rabbitmq_server() -> Iterator[int]:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
             "RABBITMQ_PID_FILE": str(folder / "pid"),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
+            # One scheduler that does not spin while it waits: others are at work here, too.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
         }
         epmd = [program("epmd"), "-port", str(mapper), "-address", "127.0.0.1"]
         command = [str(launcher) if launcher.exists() else server]

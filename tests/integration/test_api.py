@@ -35,7 +35,7 @@ def config(folder: Path, target: str) -> dict[str, Any]:
         "tick": "1s",
         "checks": [
             {"type": "http", "name": "good", "url": target},
-            {"type": "http", "name": "bad", "url": f"{target}/broken"},
+            {"type": "http", "name": "bad", "url": f"{target}/broken", "confirm": "200ms"},
         ],
         "rules": [{"file": "rules.yml"}],
     }
