@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, ViewportSize, async_playwright
 
 from sidecar import app as application
 from sidecar import config as configuration
@@ -17,6 +17,8 @@ from tests.programs import program
 
 T = TypeVar("T")
 PATIENCE = 30.0
+WIDE = ViewportSize(width=1280, height=900)
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-extensions", "--disable-background-networking"]
 
 CONFIG = """
 tick: 1s
@@ -62,6 +64,7 @@ class Stage:
         self.simulator = Simulator()
         self.url = ""
         self.browser: Browser
+        self._window: Page
         self._thread = threading.Thread(target=self.loop.run_forever, name="stage")
         self._stack = AsyncExitStack()
 
@@ -96,27 +99,62 @@ class Stage:
             await asyncio.sleep(0.01)
         self.url = f"http://{app._web.addresses[0]}"
         playwright = await self._stack.enter_async_context(async_playwright())
-        self.browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        self.browser = await playwright.chromium.launch(executable_path=path, args=ARGS)
         self._stack.push_async_callback(self.browser.close)
+        context = await self.browser.new_context(base_url=self.url, viewport=WIDE)
+        self._window = await context.new_page()
 
     @asynccontextmanager
-    async def page(self, path: str = "/", *, quiet: bool = True, **context: Any) -> AsyncIterator[Page]:
-        """A new window at *path*; at its end nothing was loaded from elsewhere, and, if *quiet*, nothing went wrong."""
+    async def page(self, path: str = "/", *, quiet: bool = True) -> AsyncIterator[Page]:
+        """The window at *path*; at its end nothing was loaded from elsewhere, and, if *quiet*, nothing went wrong."""
+        async with self.watched(self._window, quiet=quiet):
+            await self._window.goto(path)
+            try:
+                yield self._window
+            finally:
+                await self._window.unroute_all()
+                await self._window.set_viewport_size(WIDE)
+
+    @asynccontextmanager
+    async def other(self, path: str = "/", **context: Any) -> AsyncIterator[Page]:
+        """A window of another kind; each costs a process."""
         opened = await self.browser.new_context(base_url=self.url, **context)
-        opened.set_default_timeout(PATIENCE * 1000 / 2)
         page = await opened.new_page()
-        wrong: list[str] = []
-        foreign: list[str] = []
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if said.type in {"error", "warning"} else None)
-        page.on("request", lambda asked: None if asked.url.startswith(self.url) else foreign.append(asked.url))
-        await page.goto(path)
         try:
-            yield page
-            assert not foreign
-            assert not (quiet and wrong), wrong
+            async with self.watched(page, quiet=True):
+                await page.goto(path)
+                yield page
         finally:
             await opened.close()
+
+    @asynccontextmanager
+    async def watched(self, page: Page, *, quiet: bool) -> AsyncIterator[None]:
+        """Whatever *page* loads and says meanwhile is looked at."""
+        wrong: list[str] = []
+        foreign: list[str] = []
+
+        def asked(request: Request) -> None:
+            if not request.url.startswith(self.url):
+                foreign.append(request.url)
+
+        def said(message: ConsoleMessage) -> None:
+            if message.type in {"error", "warning"}:
+                wrong.append(message.text)
+
+        def failed(error: Error) -> None:
+            wrong.append(str(error))
+
+        page.on("pageerror", failed)
+        page.on("console", said)
+        page.on("request", asked)
+        try:
+            yield
+        finally:
+            page.remove_listener("pageerror", failed)
+            page.remove_listener("console", said)
+            page.remove_listener("request", asked)
+        assert not foreign
+        assert not (quiet and wrong), wrong
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -88,7 +88,7 @@ async def test_what_ended_is_remembered_for_a_day(world, looking):
     """After the recovery the alert stands with those that ended: how, when, how long it fired, who was told."""
     await outage(world)
     world.status = 200
-    await asyncio.sleep(1800)
+    await asyncio.sleep(200)
 
     page = await looking.get("/")
 
