@@ -79,6 +79,9 @@ class Hub:
 
     async def listen(self, place: Place, have: str, is_there: Callable[[], bool]) -> AsyncGenerator[bytes]:
         """Events about *place* for somebody who *have* its revision already; ends when there is no such page."""
+        if self.is_full():  # many may have asked at once, before the first of them listened
+            yield _LATER
+            return
         listener = _Listener(place, is_there)
         self._listeners.add(listener)
         try:

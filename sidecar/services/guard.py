@@ -126,11 +126,30 @@ def token_required(token: Callable[[], str]) -> Middleware:
             expected = token()
         except SecretError as exc:
             raise web.HTTPServiceUnavailable(text="http.token cannot be read; is its file mounted?\n") from exc
-        if not hmac.compare_digest(given, expected.encode()) or not expected:
+        if not _is_same(given, expected):
             raise _unauthorized(request)
-        return await handler(request)
+        response = await handler(request)
+        if isinstance(response, Stream):
+            response.chunks = _while_valid(response.chunks, given, token)
+        return response
 
     return middleware
+
+
+async def _while_valid(chunks: AsyncGenerator[bytes], given: bytes, token: Callable[[], str]) -> AsyncGenerator[bytes]:
+    """*chunks*, as long as *given* is the token: another one ends what was begun under this one."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            try:
+                if not _is_same(given, token()):
+                    return
+            except SecretError:
+                return  # nobody can tell; whoever asks again hears why
+            yield chunk
+
+
+def _is_same(given: bytes, expected: str) -> bool:
+    return hmac.compare_digest(given, expected.encode("utf-8", "surrogateescape")) and expected != ""
 
 
 def _given(authorization: str) -> bytes:
@@ -138,7 +157,7 @@ def _given(authorization: str) -> bytes:
     scheme, _, given = authorization.partition(" ")
     match scheme.lower():
         case "bearer":
-            return given.strip().encode("utf-8", "replace")
+            return given.strip().encode("utf-8", "surrogateescape")  # as it came
         case "basic":
             try:
                 return base64.b64decode(given.strip(), validate=True).partition(b":")[2]
@@ -190,9 +209,12 @@ def same_origin(hosts: Collection[str]) -> Middleware:
 
 
 def _is_foreign(request: web.Request, known: Collection[str]) -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:  # the browser knows what it has asked, and from where; over plain HTTP it does not say
+        return site not in ("none", "same-origin")
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None:
-        return request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+        return False
     if _hostname(origin) in known:
         return False
     try:

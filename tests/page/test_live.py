@@ -234,6 +234,21 @@ async def test_there_is_room_for_so_many_and_who_left_makes_room():
         await stream.aclose()
 
 
+async def test_who_asks_at_once_is_counted_as_well():
+    """Many who ask before the first of them listens do not all get in: the rest shall ask later."""
+    shop = Shop()
+    hub = shop.hub()
+    streams = [hub.listen(INDEX, "", lambda: True) for _ in range(live.MOST + 3)]
+    assert not hub.is_full()
+
+    begun = await asyncio.gather(*(anext(stream) for stream in streams))
+    assert begun == [live._RETRY] * live.MOST + [live._LATER] * 3
+    for stream in streams[live.MOST :]:
+        assert await anext(stream, None) is None
+    for stream in streams:
+        await stream.aclose()
+
+
 async def test_a_page_that_cannot_be_made_is_no_end():
     """An error of ours is not the stream's: the next change is heard."""
     shop = Shop()

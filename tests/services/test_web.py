@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from sidecar.secrets import Secret, SecretError
 from sidecar.services.addresses import Address, ListenError
+from sidecar.services.guard import Stream
 from sidecar.services.web import Web
 
 pytestmark = pytest.mark.realtime
@@ -129,6 +130,53 @@ async def test_the_token():
         assert await code(address, "GET", "/metrics", headers={"Authorization": "Bearer "}) == 401
 
 
+async def test_a_token_of_any_bytes():
+    """A token that is no text, as an environment may hold it, is that token and no other."""
+    async with serving(token=lambda: "s\udcff3") as server:
+        for given, expected in ((b"s\xff3", 200), (b"s\xfe3", 401), (b"s?3", 401)):
+            head = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer "
+            assert (await talk(server.addresses[0], head + given + b"\r\n\r\n")).startswith(b"HTTP/1.1 %d" % expected)
+
+
+@pytest.mark.parametrize(
+    "after", [pytest.param(["rotated"], id="another"), pytest.param([], id="none that can be read")]
+)
+async def test_a_stream_ends_with_its_token(after):
+    """Whoever listens with a token that does not count any more hears nothing more."""
+    tokens = ["s3cret"]
+    more, ended = asyncio.Event(), asyncio.Event()
+
+    def token() -> str:
+        if not tokens:
+            raise SecretError("the file is gone")
+        return tokens[-1]
+
+    async def chunks() -> AsyncGenerator[bytes]:
+        try:
+            yield b"first"
+            await more.wait()
+            yield b"second"
+            yield b"third"
+        finally:
+            ended.set()
+
+    async def stream(_: web.Request) -> web.StreamResponse:
+        return Stream(chunks(), content_type="text/event-stream")
+
+    async with (
+        serving(web.get("/stream", stream), token=token) as server,
+        aiohttp.ClientSession(headers={"Authorization": "Bearer s3cret"}) as session,
+        session.get(f"http://{server.addresses[0]}/stream") as response,
+    ):
+        assert await response.content.read(5) == b"first"
+        tokens[:] = after
+        more.set()
+        async with asyncio.timeout(20):
+            await ended.wait()
+        with suppress(aiohttp.ClientError):
+            assert await response.content.read() == b""
+
+
 async def test_a_token_that_cannot_be_read(tmp_path):
     """Without its token's file the server does not begin; when that goes later, nobody comes in, and hears why."""
     file = tmp_path / "token"
@@ -191,6 +239,13 @@ async def test_a_name_that_was_rebound_gets_nothing(host, expected):
         pytest.param({"Origin": "http://["}, 403, id="no origin at all"),
         pytest.param({"Sec-Fetch-Site": "cross-site"}, 403, id="a browser that says so"),
         pytest.param({"Sec-Fetch-Site": "same-origin"}, 200, id="a browser that says it is ours"),
+        pytest.param(
+            {"Sec-Fetch-Site": "same-origin", "Origin": "https://pages.example"}, 200, id="our page behind any proxy"
+        ),
+        pytest.param(
+            {"Sec-Fetch-Site": "same-site", "Origin": "https://sidecar.example.com"}, 403, id="another port of our host"
+        ),
+        pytest.param({"Sec-Fetch-Site": "none"}, 200, id="a browser's own doing"),
     ],
 )
 async def test_no_page_posts_across_origins(headers, expected):
