@@ -1,12 +1,12 @@
 """What the database tells of the last day, read again only when there may be something new."""
 
 import sqlite3
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from sidecar.db import ended, outbox
+from sidecar.db import ended, outbox, undelivered
 from sidecar.db.ended import Ended
 from sidecar.db.outbox import DeadLetter
 from sidecar.page.daemon import Daemon
@@ -20,10 +20,11 @@ _TICK: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """Alerts that ended, and messages that were given up; the latest first."""
+    """Alerts that ended, and messages that were given up, the latest first; and how many were, by channel."""
 
-    ended: Sequence[Ended] = ()
-    dead: Sequence[DeadLetter] = ()
+    ended: Sequence[Ended]
+    dead: Sequence[DeadLetter]
+    given_up: Mapping[str, int]
 
 
 _read: WeakKeyDictionary[Daemon, tuple[Hashable, Lately]] = WeakKeyDictionary()
@@ -47,4 +48,4 @@ def forget(daemon: Daemon) -> None:
 
 def _lately(connection: sqlite3.Connection, since: float) -> Lately:
     dead = [letter for letter in outbox.dead(connection, _DEAD) if letter.died_at >= since]
-    return Lately(ended.lately(connection, since, _ENDED), dead)
+    return Lately(ended.lately(connection, since, _ENDED), dead, undelivered.given_up(connection, since))

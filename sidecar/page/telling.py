@@ -1,12 +1,12 @@
 """Who is told, and whether they hear it: the channels, and what people said about alerts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sidecar.alerts.quieting import Ack, Silence, SilenceState
 from sidecar.api.summary import Summary
-from sidecar.db.outbox import DeadLetter
+from sidecar.db import outbox
 from sidecar.model.alerts import Alert
 from sidecar.page.daemon import Daemon
 
@@ -22,19 +22,18 @@ class Told:
     waiting: float
     oldest: float  # seconds
     delivered: float
-    lost: float  # messages that were given up
-    dead: int  # letters of the last day
+    lost: float  # messages that were given up in the last hour
+    dead: int  # messages that were given up in the last day
 
     @property
     def well(self) -> bool:
         return not (self.open or self.lost or self.dead or self.oldest > 60)
 
 
-def channels(daemon: Daemon, hour: Summary, dead: Sequence[DeadLetter]) -> list[Told]:
-    """Every channel of the configuration, and those for which something still waits."""
+async def channels(daemon: Daemon, hour: Summary, given_up: Mapping[str, int], now: float) -> list[Told]:
+    """Every channel of the configuration, and those that left it and for which something still waits."""
     types, paces = daemon.channels, daemon.paces
-    queues = {queue.channel: queue for queue in hour.outbox}
-    letters = Counter(letter.notification.channel for letter in dead)
+    depths = await daemon.database.run(outbox.depths)
     results: Counter[tuple[str, bool]] = Counter()
     for one in hour.deliveries:
         results[one.labels.get("channel", ""), one.labels.get("result") == "delivered"] += round(one.count)
@@ -44,13 +43,13 @@ def channels(daemon: Daemon, hour: Summary, dead: Sequence[DeadLetter]) -> list[
             type=types.get(name, ""),
             known=name in types,
             open=name in paces and paces[name].open,
-            waiting=queues[name].waiting if name in queues else 0,
-            oldest=queues[name].oldest_seconds if name in queues else 0,
+            waiting=depths[name].rows if name in depths else 0,
+            oldest=max(0.0, now - depths[name].since) if name in depths else 0.0,
             delivered=results[name, True],
             lost=results[name, False],
-            dead=letters[name],
+            dead=given_up.get(name, 0),
         )
-        for name in sorted({*types, *letters, *(name for name, queue in queues.items() if queue.waiting)})
+        for name in sorted({*types, *given_up, *depths})
     ]
 
 

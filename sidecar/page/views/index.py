@@ -54,7 +54,7 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
         checks=checks,
         numbers=found,
         lately=over,
-        channels=telling.channels(daemon, found.hour, over.dead),
+        channels=await telling.channels(daemon, found.hour, over.given_up, now),
         quiet=telling.quiet(daemon, now),
         configuration=daemon.configuration,
         failing=ruling.failing(daemon),
