@@ -84,6 +84,18 @@ async def test_what_was_decided_is_not_called_told_before_it_arrived(world, look
     assert "Messages do not get through to hook" in said(page.text, "headline")
 
 
+async def test_what_was_given_up_is_named(world, looking):
+    """A channel that refuses for good is not well: how many were given up, which, and why."""
+    world.hook_status = 404
+    await outage(world)
+
+    page = await looking.get("/")
+
+    channels = said(page.text, "channels")
+    assert "hook webhook ! look 0 0 – 1" in channels
+    assert "hook opening of TargetDown : hook answered HTTP 404" in channels
+
+
 async def test_what_ended_is_remembered_for_a_day(world, looking):
     """After the recovery the alert stands with those that ended: how, when, how long it fired, who was told."""
     await outage(world)

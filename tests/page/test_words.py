@@ -95,6 +95,7 @@ def test_relative_words_can_be_renewed_and_left_out():
         pytest.param(writing.dollars, 0.0, "$0.00", id="nothing"),
         pytest.param(writing.dollars, 0.0042, "$0.0042", id="parts of cents"),
         pytest.param(writing.dollars, 12.3, "$12.30", id="dollars"),
+        pytest.param(writing.dollars, 1.8e-05, "under $0.0001", id="a few probes"),
         pytest.param(writing.count, 1234567.0, "1,234,567", id="many"),
     ],
 )
