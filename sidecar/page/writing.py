@@ -35,6 +35,8 @@ def dollars(value: float | None) -> str:
     """`$0.0042`, `$12.30`; a dash for what is not known."""
     if value is None or not math.isfinite(value):
         return _NONE
+    if 0 < value < 0.0001:
+        return "under $0.0001"  # a few probes cost that, and not nothing
     return f"${value:.2f}" if value >= 1 or not value else f"${value:.4f}"
 
 

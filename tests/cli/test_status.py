@@ -80,10 +80,8 @@ def test_many_that_are_down_have_their_reasons_beside_them(monkeypatch):
     assert screen[-1] == "  and 34 more checks: 20 down, 5 unknown, 9 up"
 
 
-def test_a_pipe_has_each_check_on_one_line(monkeypatch):
+def test_a_pipe_has_each_check_on_one_line():
     """Whoever filters lines finds a check's name and its reason in the same one."""
-    monkeypatch.delenv("COLUMNS", raising=False)
-
     screen = click.unstyle("\n".join(lines(INCIDENT, "http://daemon"))).splitlines()
 
     (line,) = [line for line in screen if line.startswith("  ✗ claude")]
@@ -173,3 +171,21 @@ def test_a_probe_without_a_verdict_did_not_fail(monkeypatch):
 
     assert any("no verdict, 2s ago" in line for line in screen)
     assert not any("failed, 2s ago" in line for line in screen)
+
+
+def test_a_little_money_is_not_none(monkeypatch):
+    """What a few probes cost is said as a bound, and requests say whether they were ours."""
+    counts = [
+        {"labels": {"model": "m", "source": source, "outcome": "failed", "error_type": "timeout"}, "count": 2.0}
+        for source in ("probe", "traffic")
+    ]
+
+    found = known([])
+    found["summary"] |= {"requests": counts, "cost_dollars": [{"labels": {"model": "m"}, "count": 1.8e-05}]}
+    screen = shown(found, monkeypatch, 100)
+
+    assert [line.strip() for line in screen if "requests" in line or "cost" in line] == [
+        "2 requests failed timeout (m, probe)",
+        "2 requests failed timeout (m, traffic)",
+        "cost: under $0.0001",
+    ]

@@ -9,6 +9,7 @@ from sidecar.cli.status.looking import Known
 from sidecar.cli.tables import Column, fitted
 
 _SHOWN: Final = ("0.5", "0.95", "0.99")
+_CENTS: Final = 0.0001  # dollars that are shown at least; a few probes cost less, and not nothing
 _LOST: Final = ("failed", "lost", "unserved")
 
 
@@ -77,11 +78,11 @@ def _counts(summary: Known) -> Iterator[str]:
         labels = count["labels"]
         if labels.get("outcome") != "ok":
             why = f"{labels.get('outcome', '')} {labels.get('error_type', '')}".strip()
-            model = screen.plain(labels.get("model", ""), 60)
-            yield screen.cut(f"  {screen.counted(round(count['count']), 'request')} {why} ({model})", screen.width())
+            whose = ", ".join(filter(None, (screen.plain(labels.get("model", ""), 60), labels.get("source", ""))))
+            yield screen.cut(f"  {screen.counted(round(count['count']), 'request')} {why} ({whose})", screen.width())
     cost = sum(count["count"] for count in summary["cost_dollars"])
     if cost:
-        yield f"  cost: ${cost:.4f}"
+        yield f"  cost: ${cost:.4f}" if cost >= _CENTS else f"  cost: under ${_CENTS}"
 
 
 def _channel(name: str, results: Known, queue: Known | None) -> Sequence[screen.Cell]:
