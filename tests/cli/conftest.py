@@ -18,6 +18,12 @@ class Said:
     err: str
 
 
+@pytest.fixture(autouse=True)
+def _nobody_says_how_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have a terminal of any width, or say that he has."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def sidecar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Call `sidecar` with words, as its entry point does."""

@@ -21,12 +21,6 @@ def daemon(tmp_path_factory):
         yield daemon
 
 
-@pytest.fixture(autouse=True)
-def wide(monkeypatch):
-    """Whoever runs the tests may have a narrow terminal."""
-    monkeypatch.delenv("COLUMNS", raising=False)
-
-
 @pytest.fixture
 def ask(daemon, sidecar, monkeypatch):
     """Call a command with the daemon's address; what the daemon itself logs meanwhile is left out."""

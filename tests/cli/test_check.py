@@ -57,7 +57,6 @@ def test_failed_probes_are_said(sidecar, file):
 )
 def test_a_probe_is_as_wide_as_the_terminal(sidecar, file, monkeypatch, columns, lines):
     """On a terminal the reason stands below its probe; in a pipe each probe is one line."""
-    monkeypatch.delenv("COLUMNS", raising=False)
     if columns:
         monkeypatch.setenv("COLUMNS", str(columns))
 

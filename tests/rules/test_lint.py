@@ -249,7 +249,7 @@ def test_the_page_about_rules_tells_every_code():
 def test_the_example_of_the_page_about_rules_is_clean():
     """What is shown to be copied is read without a mistake, and lint has nothing to say of it."""
     page = (FOLDER.parent / "docs" / "rules.md").read_text()
-    example = page.partition("```yaml\n")[2].partition("```")[0]
+    example = page.partition("```yaml rules\n")[2].partition("```")[0]
     found = load_rules([Source((("example.yml", example),))])
 
     assert [str(one) for one in lint(found, Outlook(metrics=("http_*",)))] == []
