@@ -108,8 +108,19 @@ async def test_what_ended_is_remembered_for_a_day(world, looking):
     ended = said(page.text, "ended")
     assert "TargetDown check gateway" in ended
     assert "recovered 12:0" in ended
-    assert ended.endswith("hook")
+    assert ended.endswith("hook nothing")
     assert "88 s" in ended
+
+
+async def test_an_end_that_is_still_owed_is_said(world, looking):
+    """Who was told of an alert and cannot be told of its end yet is named with it."""
+    await outage(world)
+    world.hook_status, world.status = 500, 200
+    await asyncio.sleep(60)
+
+    page = await looking.get("/")
+
+    assert "hook on its way to hook" in said(page.text, "ended")
 
 
 async def test_what_people_said_of_alerts(world, looking):

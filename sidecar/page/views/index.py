@@ -28,6 +28,7 @@ class _Seen:
     watched: headline.Watched
     firing: alerts.Found
     pending: alerts.Found
+    ended: alerts.Found  # a moment ago, so that something may still be owed
     checks: Sequence[rows.Known]
     numbers: numbers.Numbers
     lately: late.Lately
@@ -46,11 +47,13 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
     checks = await rows.gather(daemon, now)
     firing = await alerts.gather(daemon, AlertState.FIRING, now)
     pending = await alerts.gather(daemon, AlertState.PENDING, now)
+    ended = await alerts.gather(daemon, AlertState.ENDED, now)
     over, found = await late.lately(daemon, now), numbers.gather(daemon, now)
     seen = _Seen(
         watched=headline.Watched.of(daemon),
         firing=firing,
         pending=pending,
+        ended=ended,
         checks=checks,
         numbers=found,
         lately=over,
@@ -91,7 +94,8 @@ def _first(seen: _Seen, head: headline.Headline, frame: Frame) -> Iterator[Secti
     yield rows.section(seen.checks, frame)
     active = {alert.fingerprint for alert in seen.watched.alerts if alert.state is not AlertState.ENDED}
     over = [one for one in seen.lately.ended if one.fingerprint not in active]
-    yield frame.section("ended", "ended.html", ended=over)
+    owed = {one.alert.fingerprint: one for one in seen.ended.shown}
+    yield frame.section("ended", "ended.html", ended=over, owed=owed)
 
 
 def _then(seen: _Seen, frame: Frame) -> Iterator[Section]:
