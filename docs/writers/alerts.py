@@ -91,7 +91,7 @@ def _texts(name: str) -> Iterator[str]:
     """What its messages say, of an element that is made up; what the texts look up is not found."""
     rule = _compiled()[name]
     found = sample(rule, (), {})
-    facts = Facts(found.labels, float(found.value), Labels(), "", lambda _: ())
+    facts = Facts(found.labels, found.value, Labels(), "", lambda _: ())
     _, annotations = words(rule, found.labels, facts)
     for key, title in (("summary", "Headline"), ("description", "Says"), ("next_step", "Next step")):
         yield f"- {title}: {line(annotations[key])}"

@@ -125,7 +125,7 @@ def _value(rule: Alerting) -> float:
     match rule.query.threshold:
         case (">" | ">=" | "!=", number):
             beyond = number * 1.5 if number > 0 else number + 1
-            return math.ceil(beyond) if number >= 1 and number == int(number) else beyond
+            return float(math.ceil(beyond)) if number >= 1 and number == int(number) else beyond
         case ("<" | "<=", number):
             return number * 0.5 if number > 0 else number - 1
         case ("==", number):
