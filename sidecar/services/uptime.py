@@ -84,7 +84,9 @@ class Uptimes:
             del self._gone[name]
             self._dirty.add(name)
         if before:
-            self._tell(now)  # at once: nobody is alerted about a check that there is not
+            self._tell(
+                now, self._told.values(), whole=True
+            )  # at once: nobody is alerted about a check that there is not
 
     def step(self, seconds: float, now: float) -> None:
         """The clock jumped by *seconds*: forward, nobody looked; back, what was seen moves along."""
@@ -126,16 +128,21 @@ class Uptimes:
             raise
 
     async def _measure(self) -> None:
-        now, found = self._clock.time(), {}
-        for n, (name, history) in enumerate([*self._watched.items()], 1):
-            found[name] = tuple(_measured(name, history, now))
-            if n % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        self._told = {name: updates for name, updates in found.items() if name in self._watched}
-        self._tell(self._clock.time())
+        names, ends = [*self._watched], False
+        for start in range(0, len(names), _AT_ONCE):
+            now, found = self._clock.time(), {}
+            for name in names[start : start + _AT_ONCE]:
+                if name in self._watched:  # else a reload took it meanwhile
+                    found[name] = tuple(_measured(name, self._watched[name], now))
+                    ends = ends or len(found[name]) < len(self._told.get(name, ()))
+            self._told |= found
+            self._tell(now, found.values(), whole=False)
+            await asyncio.sleep(0)
+        if ends:  # of what was measured once nothing is known any more
+            self._tell(self._clock.time(), self._told.values(), whole=True)
 
-    def _tell(self, now: float) -> None:
-        self._emit(Batch("uptime", now, tuple(chain.from_iterable(self._told.values())), write=False))
+    def _tell(self, now: float, found: Iterable[tuple[Update, ...]], *, whole: bool) -> None:
+        self._emit(Batch("uptime", now, tuple(chain.from_iterable(found)), write=False, whole=whole))
 
     def _all(self) -> Iterable[tuple[str, CheckHistory]]:
         return chain([*self._watched.items()], [*self._gone.items()])

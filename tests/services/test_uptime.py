@@ -225,11 +225,29 @@ async def test_many_checks_are_measured_in_pieces(build, clock):
     for name in names:
         uptimes.learn(name, UP, ProbeResult(clock.time() - 10, 0.1))
     async with running(uptimes):
-        assert batches == []
-        uptimes.replace([check(name) for name in names[:200]])
+        assert [len(batch.updates) for batch in batches] == [300]
+        uptimes.replace([check(name) for name in (*names[:50], *names[150:200])])
         await asyncio.sleep(1)
 
-    assert len({update.labels["check"] for update in batches[-1].updates}) == 200
+    # Who left is told of no more: of the first hundred half are left, and no more come than are there.
+    assert [(len(batch.updates), batch.whole) for batch in batches] == [
+        (300, False),
+        (150, True),
+        (150, False),
+        (0, False),
+    ]
+
+
+async def test_what_is_not_known_any_more_is_not_told(build, clock):
+    """The share of a day ends when a day has passed in which nobody saw the check."""
+    uptimes, batches = build("gateway")
+    uptimes.learn("gateway", UP, ProbeResult(clock.time() - 10, 0.1))
+    uptimes.learn("gateway", UNKNOWN, None)
+    async with running(uptimes):
+        await asyncio.sleep(86400 + 2 * PERIOD)
+
+    whole = [batch for batch in batches if batch.whole]
+    assert [{update.labels["window"] for update in batch.updates} for batch in whole] == [{"7d", "30d"}]
 
 
 @pytest.mark.parametrize(
