@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, ViewportSize, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, ViewportSize, async_playwright, expect
 
 from sidecar import app as application
 from sidecar import config as configuration
@@ -18,6 +18,7 @@ from tests.programs import program
 T = TypeVar("T")
 PATIENCE = 30.0
 WIDE = ViewportSize(width=1280, height=900)
+expect.set_options(timeout=PATIENCE * 1000 / 2)
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-extensions", "--disable-background-networking"]
 
 CONFIG = """

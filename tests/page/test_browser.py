@@ -36,6 +36,11 @@ def broken(stage: Stage) -> None:
     stage.simulator.faults = (Fault.parse("server_error"),)
 
 
+async def still(page: Page) -> None:
+    """From its next loading on, the page stays as it is."""
+    await page.route("**/live?*", lambda route: route.abort())
+
+
 async def heading(page: Page, text: str) -> None:
     """Wait until the headline says so."""
     await expect(page.locator("h1")).to_contain_text(text)
@@ -102,6 +107,7 @@ def test_nobody_is_left_out(stage):
         async with stage.page(quiet=False) as page:
             await heading(page, "Critical")
             alert = await page.get_by_role("link", name="ClaudeDown").first.get_attribute("href")
+            await still(page)
             for path in ("/", "/checks/claude", f"/{alert}", "/configuration", "/nothing"):
                 await page.goto(path)
                 await page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
@@ -130,8 +136,10 @@ def test_the_keyboard_reaches_everything(stage):
 
     async def story() -> None:
         broken(stage)
-        async with stage.page() as page:
+        async with stage.page(quiet=False) as page:
             await heading(page, "Critical")
+            await still(page)
+            await page.reload()
             await page.keyboard.press("Tab")
             assert await page.evaluate("document.activeElement.className") == "skip"
             there = await page.locator(FOCUSABLE).evaluate_all(
@@ -176,7 +184,7 @@ def test_a_lost_connection_is_said(stage):
 
     async def story() -> None:
         async with stage.page(quiet=False) as page:
-            await page.route("**/live?*", lambda route: route.abort())
+            await still(page)
             await page.reload()
             await expect(page.locator("#live")).to_contain_text("connection lost, showing ")
             await expect(page.locator("#live")).to_contain_text(" UTC (")
