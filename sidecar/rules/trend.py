@@ -45,10 +45,12 @@ def trends(
                 yield None
             else:
                 series = matrix.series
+        yield None
         points = {one.labels.without("__name__"): dict(one.points) for one in series}
         if shown is not query:  # the last is of the moment itself
             for labels, value in query.vector(querier, times[-1], _LIMITS):
                 points.setdefault(labels.without("__name__"), {})[times[-1]] = value
+        yield None
         for alert in alerts:
             trend = _of(alert, rule, points, times, up=up)
             if trend is not None and alert.fingerprint in found:
