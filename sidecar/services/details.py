@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 MOST_RULES: Final = 20
 """Rules whose values are looked up in one turn, those of the worst alerts first: a storm has better things to do."""
 
+PATIENCE: Final = 1.0
+"""Seconds after which a turn goes without what has not been looked up yet: an alert is not late for a picture."""
+
 
 class Details:
     """Only of what is told in full, and letting others have their turn; where it fails, messages go without.
@@ -40,12 +43,16 @@ class Details:
         }
         if not shown:
             return turn
-        trends, blames = await self._trends(shown.values(), turn.at), await self._blames(shown.values())
+        until = asyncio.get_running_loop().time() + PATIENCE
+        blames = await self._blames(shown.values(), until)
+        trends = await self._trends(shown.values(), turn.at, until)
         return replace(turn, notifications=tuple(_with(each, trends, blames) for each in turn.notifications))
 
-    async def _blames(self, alerts: Iterable[Alert]) -> Mapping[str, Blame]:
+    async def _blames(self, alerts: Iterable[Alert], until: float) -> Mapping[str, Blame]:
         found: dict[str, Blame] = {}
         for alert in alerts:
+            if _is_late(until):
+                break
             try:
                 blame = self._blame_of(alert)
             except Exception as exc:  # noqa: BLE001 -- as below
@@ -55,7 +62,7 @@ class Details:
             await asyncio.sleep(0)
         return found
 
-    async def _trends(self, alerts: Iterable[Alert], at: float) -> Mapping[str, Trend]:
+    async def _trends(self, alerts: Iterable[Alert], at: float, until: float) -> Mapping[str, Trend]:
         by_rule: defaultdict[RuleKey, dict[str, Alert]] = defaultdict(dict)
         for alert in sorted(alerts, key=lambda alert: severity_rank(alert.severity)):
             by_rule[alert.rule][alert.fingerprint] = alert
@@ -67,9 +74,16 @@ class Details:
                 for part in trends(rules[key], self._store, tuple(by_rule[key].values()), at, since):
                     found |= part or {}
                     await asyncio.sleep(0)  # the loop is not ours alone
+                    if _is_late(until):
+                        log.warning("trend.given_up", group=key.group, rule=key.name, seconds=PATIENCE)
+                        return found
             except Exception as exc:  # noqa: BLE001 -- no alert is held back because its past could not be drawn
                 log.warning("trend.failed", group=key.group, rule=key.name, error=f"{type(exc).__name__}: {exc}")
         return found
+
+
+def _is_late(until: float) -> bool:
+    return asyncio.get_running_loop().time() > until
 
 
 def _with(notification: Notification, trends: Mapping[str, Trend], blames: Mapping[str, Blame]) -> Notification:

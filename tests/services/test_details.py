@@ -132,6 +132,18 @@ async def test_others_have_their_turn_meanwhile():
     assert turns >= 3
 
 
+async def test_a_message_is_not_late_for_a_picture(monkeypatch):
+    """When looking takes too long, what was found until then is told, and it is said what is missing."""
+    monkeypatch.setattr(service, "PATIENCE", -1.0)
+    found = details(rules(rule(), rule("B")), blame_of=lambda _: Blame("provider", "Anthropic", "overloaded"))
+
+    with structlog.testing.capture_logs() as events:
+        after = await found.added(turn(alert(), alert("B")))
+
+    assert [(told.trend, told.blame) for told in after.notifications[0].alerts] == [(None, None)] * 2
+    assert [event["event"] for event in events] == ["trend.given_up"]
+
+
 async def test_nothing_to_tell_costs_nothing():
     """A turn without messages is the same turn."""
     before = Turn(AT)
