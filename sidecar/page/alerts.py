@@ -36,6 +36,7 @@ class Shown:
     ack: Ack | None
     silences: Sequence[Silence]  # those that hold now
     waiting: Sequence[str]  # channels for which a message about it is still on its way
+    check: str  # the check that it names, if there is one of that name
 
     @property
     def tone(self) -> str:
@@ -50,7 +51,8 @@ class Shown:
     @property
     def about(self) -> Mapping[str, str]:
         """The labels that say which one it is."""
-        return {name: text for name, text in self.alert.labels.items() if name not in _ELSEWHERE}
+        left_out = _ELSEWHERE | {"check"} if self.check else _ELSEWHERE
+        return {name: text for name, text in self.alert.labels.items() if name not in left_out}
 
     @property
     def told(self) -> list[Record]:
@@ -81,47 +83,13 @@ class Found:
     more: int
 
 
-async def gather(daemon: Daemon, state: AlertState, now: float) -> Found:
-    """The alerts in *state*."""
-    every = [alert for alert in daemon.book.alerts() if alert.state is state]
-    chosen = sorted(every, key=_rank)[:MOST]
-    return Found(await shown(chosen, daemon, now), len(every) - len(chosen))
-
-
-async def shown(alerts: Sequence[Alert], daemon: Daemon, now: float) -> list[Shown]:
-    """*alerts* as they are, in that order."""
-    if not alerts:
-        return []
-    waiting, telling = await daemon.database.run(undelivered.pairs), _Once(daemon)
-    return [_shown(alert, telling, daemon.quieter.state, waiting, now) async for alert in paced(alerts)]
-
-
-def _shown(alert: Alert, telling: api.Telling, quiet: Quieting, waiting: Collection[Key], now: float) -> Shown:
-    rule = telling.rules.get(alert.rule)
-    records = sorted(telling.book.records(alert.fingerprint), key=lambda record: record.channel)
-    dues = wording.dues(alert, records, telling.book.dues(), rule.spec.for_ if rule else None)
-    ack = quiet.ack(alert.fingerprint)
-    return Shown(
-        alert=alert,
-        said=api.shown(alert, telling, now),
-        records=records,
-        next=list(dues),
-        ack=ack if ack is not None and ack.covers(alert) else None,
-        silences=[one for one in quiet.silences if one.state(now) is SilenceState.ACTIVE and one.matches(alert.labels)],
-        waiting=[record.channel for record in records if record.key in waiting],
-    )
-
-
-def _rank(alert: Alert) -> tuple[int, float, str]:
-    return severity_rank(alert.severity), alert.active_at, alert.fingerprint
-
-
 class _Once:
     """*daemon*, asked once for what is made anew each time: for fifty alerts, that would be most of the work."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._rules = dict(daemon.rules)
+        self.checks = frozenset(check.name for check in daemon.checks)
 
     @property
     def book(self) -> AlertBook:
@@ -142,3 +110,39 @@ class _Once:
     def blame_of(self, alert: Alert, /) -> Blame | None:
         """Whose it is to mend, where that is known."""
         return self._daemon.blame_of(alert)
+
+
+async def gather(daemon: Daemon, state: AlertState, now: float) -> Found:
+    """The alerts in *state*."""
+    every = [alert for alert in daemon.book.alerts() if alert.state is state]
+    chosen = sorted(every, key=_rank)[:MOST]
+    return Found(await shown(chosen, daemon, now), len(every) - len(chosen))
+
+
+async def shown(alerts: Sequence[Alert], daemon: Daemon, now: float) -> list[Shown]:
+    """*alerts* as they are, in that order."""
+    if not alerts:
+        return []
+    waiting, telling = await daemon.database.run(undelivered.pairs), _Once(daemon)
+    return [_shown(alert, telling, daemon.quieter.state, waiting, now) async for alert in paced(alerts)]
+
+
+def _shown(alert: Alert, telling: _Once, quiet: Quieting, waiting: Collection[Key], now: float) -> Shown:
+    rule = telling.rules.get(alert.rule)
+    records = sorted(telling.book.records(alert.fingerprint), key=lambda record: record.channel)
+    dues = wording.dues(alert, records, telling.book.dues(), rule.spec.for_ if rule else None)
+    ack = quiet.ack(alert.fingerprint)
+    return Shown(
+        alert=alert,
+        said=api.shown(alert, telling, now),
+        records=records,
+        next=list(dues),
+        ack=ack if ack is not None and ack.covers(alert) else None,
+        silences=[one for one in quiet.silences if one.state(now) is SilenceState.ACTIVE and one.matches(alert.labels)],
+        waiting=[record.channel for record in records if record.key in waiting],
+        check=name if (name := alert.labels.text("check")) in telling.checks else "",
+    )
+
+
+def _rank(alert: Alert) -> tuple[int, float, str]:
+    return severity_rank(alert.severity), alert.active_at, alert.fingerprint
