@@ -150,6 +150,7 @@ def environment() -> jinja2.Environment:
         "duration": durations.show,
         "percent": writing.percent,
         "dollars": writing.dollars,
+        "spent": writing.spent,
         "count": writing.count,
         "words": writing.words,
         "ticks": writing.ticks,

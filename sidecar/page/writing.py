@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -29,6 +30,19 @@ def percent(ratio: float | None) -> str:
     if ratio >= 1:
         return "100 %"
     return f"{math.floor(ratio * 10_000) / 100:.2f} %"
+
+
+def spent(phases: Mapping[str, float], took: float) -> Mapping[str, float]:
+    """Where the *took* seconds of a probe went, one after the other: *phases*, and what it waited for or did beside.
+
+    The time to the first token is counted from the request, as the time to the first byte is.
+    """
+    if "first_token" in phases and "first_byte" in phases:
+        after = max(0.0, phases["first_token"] - phases["first_byte"])
+        phases = {("then first_token" if name == "first_token" else name): seconds for name, seconds in phases.items()}
+        phases |= {"then first_token": after}
+    rest = took - sum(phases.values())
+    return {**phases, "the rest": rest} if phases and rest > took / 20 else phases
 
 
 def dollars(value: float | None) -> str:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sidecar.db import names
-from tests.page.reading import said
+from tests.page.reading import said, words
 from tests.page.test_index import outage
 
 
@@ -47,6 +47,20 @@ async def test_a_channel_that_is_away_does_not_know_and_does_not_hide_the_rest(w
     story = said(page.text, "story")
     assert story.count("an attempt to reach hook failed") == 1
     assert " times since 12:0" in story
+
+
+async def test_an_alert_that_has_just_ended(world, looking):
+    """Whoever was told its beginning and its end is not forgotten for that, and nothing keeps quiet what is over."""
+    await outage(world)
+    fingerprint = await the_alert(world)
+    world.status = 200
+    await asyncio.sleep(60)
+
+    for path in (f"/alerts/{fingerprint}", "/checks/gateway"):
+        page = await looking.get(path)
+
+        assert "recovered" in page.text
+        assert "nobody" not in words(page.text)
 
 
 async def test_an_alert_that_was(world, looking):

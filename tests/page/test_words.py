@@ -275,3 +275,22 @@ def test_an_outage_began_when_its_alert_says():
 
     assert found.at == NOON - 600
     assert found.alerts == "1 alert fires"
+
+
+@pytest.mark.parametrize(
+    ("phases", "took", "expected"),
+    [
+        pytest.param(
+            {"connect": 0.5, "first_byte": 1.0, "first_token": 1.5, "transfer": 2.0},
+            4.0,
+            {"connect": 0.5, "first_byte": 1.0, "then first_token": 0.5, "transfer": 2.0},
+            id="a stream, whose first token is counted from the request",
+        ),
+        pytest.param({"connect": 0.5}, 10.0, {"connect": 0.5, "the rest": 9.5}, id="no answer"),
+        pytest.param({"connect": 0.5, "first_byte": 1.0}, 1.51, {"connect": 0.5, "first_byte": 1.0}, id="an answer"),
+        pytest.param({}, 10.0, {}, id="nothing is known"),
+    ],
+)
+def test_where_the_time_went(phases, took, expected):
+    """The parts add up to what the probe took: none is counted twice, and waiting for what never came is one."""
+    assert writing.spent(phases, took) == expected
