@@ -1,5 +1,6 @@
 """Rules as Prometheus' API has them, with ours beside."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Final, Literal, Protocol
 
@@ -10,8 +11,9 @@ from sidecar.api.alerts import ShownAlert, Telling, active, shown
 from sidecar.api.endpoint import AskedAsPrometheus, Part, get
 from sidecar.api.evaluations import Evaluations
 from sidecar.api.moments import Stamp, iso
+from sidecar.api.paced import paced
 from sidecar.api.problems import ApiError, Word
-from sidecar.model.alerts import AlertState
+from sidecar.model.alerts import AlertState, RuleKey
 from sidecar.model.labels import Labels
 from sidecar.model.matchers import Matcher
 from sidecar.promql import QueryError, selector
@@ -103,12 +105,22 @@ class Groups(Part):
     groups: list[ShownGroup] = Field(description="The groups, in the order of their files.")
 
 
+_Alerts = defaultdict[RuleKey, list[tuple[AlertState, ShownAlert | None]]]
+"""The state of each rule's alerts, and the alerts if they are wanted."""
+
+
 def routes(ruling: Ruling, now: Callable[[], float]) -> list[web.RouteDef]:
     """Rules as *ruling* knows them."""
 
     async def rules(asked: AskedRules) -> Groups:
         wanted = _Wanted(asked)
-        groups = (_group(group, wanted, ruling, now()) for group in ruling.rule_set.groups if wanted.group(group))
+        chosen = [group for group in ruling.rule_set.groups if wanted.group(group)]
+        keys = {rule.key for group in chosen for rule in group.rules if wanted.rule(rule)}
+        alerts: _Alerts = defaultdict(list)
+        async for alert in paced(active(ruling.book.alerts())):
+            if alert.rule in keys:
+                alerts[alert.rule].append((alert.state, None if asked.exclude_alerts else shown(alert, ruling, now())))
+        groups = [_group(group, wanted, ruling, alerts) async for group in paced(chosen)]
         return Groups(groups=[group for group in groups if group.rules or not wanted.some])
 
     wrong = {400: "Wrong parameters."}
@@ -154,7 +166,7 @@ def _labels(rule: CompiledRule) -> Labels:
     return Labels({name: template.text for name, template in rule.labels if template.literal})
 
 
-def _group(group: Group, wanted: _Wanted, ruling: Ruling, now: float) -> ShownGroup:
+def _group(group: Group, wanted: _Wanted, ruling: Ruling, alerts: _Alerts) -> ShownGroup:
     turn = ruling.evaluations.of(group.name)
     return ShownGroup(
         name=group.name,
@@ -163,11 +175,11 @@ def _group(group: Group, wanted: _Wanted, ruling: Ruling, now: float) -> ShownGr
         limit=group.rules[0].limit if group.rules else 0,
         evaluation_time=turn.seconds if turn else 0.0,
         last_evaluation=(iso(turn.at) if turn else None) or NEVER,
-        rules=[_rule(rule, wanted, ruling, now) for rule in group.rules if wanted.rule(rule)],
+        rules=[_rule(rule, ruling, alerts) for rule in group.rules if wanted.rule(rule)],
     )
 
 
-def _rule(rule: CompiledRule, wanted: _Wanted, ruling: Ruling, now: float) -> ShownAlerting | ShownRecording:
+def _rule(rule: CompiledRule, ruling: Ruling, alerts: _Alerts) -> ShownAlerting | ShownRecording:
     turn, error = ruling.evaluations.of(rule.key.group), ruling.evaluations.error(rule.key)
     health: Literal["unknown", "ok", "err"] = "unknown" if turn is None else "err" if error else "ok"
     seconds, last = (turn.seconds, iso(turn.at) or NEVER) if turn else (0.0, NEVER)
@@ -182,8 +194,7 @@ def _rule(rule: CompiledRule, wanted: _Wanted, ruling: Ruling, now: float) -> Sh
             last_evaluation=last,
             line=rule.line,
         )
-    alerts = [alert for alert in active(ruling.book.alerts()) if alert.rule == rule.key]
-    states = {alert.state for alert in alerts}
+    states = {state for state, _ in alerts[rule.key]}
     spec = rule.spec
     return ShownAlerting(
         name=rule.name,
@@ -193,7 +204,7 @@ def _rule(rule: CompiledRule, wanted: _Wanted, ruling: Ruling, now: float) -> Sh
         keep_firing_for=spec.keep_firing_for,
         labels={name: template.text for name, template in rule.labels},
         annotations={name: template.text for name, template in rule.annotations},
-        alerts=[] if wanted.asked.exclude_alerts else [shown(alert, ruling, now) for alert in alerts],
+        alerts=[alert for _, alert in alerts[rule.key] if alert is not None],
         health=health,
         last_error=redact(error),
         evaluation_time=seconds,

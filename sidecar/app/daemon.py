@@ -192,7 +192,7 @@ class App:
             for rule in self.config.rules.alerting
         }
         channels = {channel.name: channel for channel in self.config.channels}
-        mutes = partial(self._mutes, {rule.key: rule for rule in self.config.rules.alerting})
+        mutes = partial(self._mutes, self.config.rules.by_key)
         return Circumstances(channels, policies, mutes, self.quieter.state.acked, self.evidence_of, self.advice_of)
 
     def _mutes(self, rules: Mapping[RuleKey, Alerting], alert: Alert, channel: str, now: float) -> Mutes:
@@ -209,7 +209,7 @@ class App:
 
     def blame_of(self, alert: Alert) -> Blame | None:
         """Whose fault it is that the check fails of which *alert* tells, where the checks know it together."""
-        rule = next((rule for rule in self.config.rules.alerting if rule.key == alert.rule), None)
+        rule = self.config.rules.by_key.get(alert.rule)
         return self._culprits.of(alert, rule, self.config.checks, self.prober.states())
 
     def advice_of(self, alert: Alert) -> str:

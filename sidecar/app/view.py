@@ -60,7 +60,7 @@ class View:
 
     @property
     def rules(self) -> Mapping[RuleKey, Alerting]:
-        return {rule.key: rule for rule in self.rule_set.alerting}
+        return self.rule_set.by_key
 
     @property
     def book(self) -> AlertBook:

@@ -1,9 +1,9 @@
 """Rules as they are evaluated: checked, overridden, compiled."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from sidecar.model.alerts import RuleKey
@@ -116,7 +116,7 @@ class Group:
         return frozenset(rule.writes for rule in self.rules)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleSet:
     """All rules of a configuration, in the order of their files."""
 
@@ -129,6 +129,11 @@ class RuleSet:
     @property
     def alerting(self) -> tuple[Alerting, ...]:
         return tuple(rule for rule in self.rules if isinstance(rule, Alerting))
+
+    @cached_property
+    def by_key(self) -> Mapping[RuleKey, Alerting]:
+        """The alerting ones by their keys."""
+        return {rule.key: rule for rule in self.alerting}
 
     @property
     def reach(self) -> float:

@@ -187,7 +187,7 @@ class Engine:
 
         *gone* names what is not watched any more, by an alert's labels without its rule's: such alerts end, too.
         """
-        rules = {rule.key: rule for rule in self.rules.alerting}
+        rules = self.rules.by_key
         by_rule: dict[RuleKey, list[Alert]] = {}
         for alert in saved:
             key = succession.home(alert, self.rules.alerting)
@@ -222,7 +222,7 @@ class Engine:
         self, now: float, gone: Callable[[Labels], bool], reason: EndReason = EndReason.REMOVED
     ) -> tuple[Result, ...]:
         """Checks or sources left the configuration, or have other labels: the alerts of their elements end."""
-        rules = {rule.key: rule for rule in self.rules.alerting}
+        rules = self.rules.by_key
         results = []
         for key, before in list(self._memories.items()):
             behind = _behind(rules[key], gone) if key in rules else gone

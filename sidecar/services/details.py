@@ -67,7 +67,7 @@ class Details:
         for alert in sorted(alerts, key=lambda alert: severity_rank(alert.severity)):
             by_rule[alert.rule][alert.fingerprint] = alert
         since = max(at - self._store.retention, at if self._engine.started is None else self._engine.started)
-        rules = {rule.key: rule for rule in self._engine.rules.alerting}
+        rules = self._engine.rules.by_key
         found: dict[str, Trend] = {}
         for key in [key for key in by_rule if key in rules][:MOST_RULES]:
             try:
