@@ -121,7 +121,7 @@ async def test_an_hour_of_hostile_events_leaves_checks_on_time_and_memory_flat(w
             live.append(len(world.app.store.select([Matcher("__name__", MatchOp.RE, ".+")])))
     assert set(gateway.statuses) == {200}
     assert live[1] < 1500, "500 of events, percentiles, and the daemon's own"
-    assert objects[1] < objects[0] * 1.02
+    assert objects[1] < objects[0] + 2000, "what is remembered of routes and names comes and goes"
     probes = world.probes
     assert probes == pytest.approx(72 * 50 / 15, abs=3), "no probe was late or lost"
 
