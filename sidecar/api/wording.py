@@ -18,10 +18,10 @@ _ENDS = {
     EndReason.REPLACED: "ended: another alert took its place",
 }
 _PUTS = {
-    "opening": "told",
-    "reminder": "reminded",
-    "resolve": "told the end to",
-    "closed": "told, late and at once, the beginning and the end to",
+    "opening": "it fires",
+    "reminder": "it still fires",
+    "resolve": "it ended",
+    "closed": "it fired and ended, told late and at once",
 }
 _MUTED: Final = "muted: "
 _MUTES: Final[Mapping[str, str]] = {
@@ -51,7 +51,8 @@ def sentence(entry: Entry) -> str:
             return f"{entry.channel}: {_held(entry.text)}" if entry.channel else _held(entry.text)
         case Event.PUT:
             kind, _, why = entry.text.partition(": ")
-            return f"{_PUTS.get(kind, kind)}{to}" + (f" ({_reason(why)})" if why else "")
+            # Put, not told: whether it arrived is another line.
+            return f"a message for{to}: {_PUTS.get(kind, kind)}" + (f" ({_reason(why)})" if why else "")
         case Event.DELIVERED:
             return f"delivered to{to}" + (f": {entry.text}" if entry.text else "")
         case Event.FAILED:
@@ -81,7 +82,7 @@ def _reason(why: str) -> str:
     known = {
         "first": "for the first time",
         "again": "again, after its cooldown",
-        "repeat": "it still fires",
+        "repeat": "it is time for a reminder",
         "silence ended": "its silence ended",
         **{each.value: text for each, text in _ENDS.items()},
     }
@@ -92,7 +93,7 @@ def _held(text: str) -> str:
     known = {
         COOLDOWN: "not told, because its cooldown has not passed",
         ACKED: "not told, because somebody acknowledged it",
-        TOLD: "was told",
+        TOLD: "nothing new to tell",
         NOT_FIRING: "nothing to tell",
     }
     if text.startswith(_MUTED):

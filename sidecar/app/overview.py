@@ -68,5 +68,5 @@ class Overview(View):
         from sidecar.config import showing
 
         config = self._seen.config
-        found = showing.effective(config.settings, list(config.checks), list(config.channels))
+        found = showing.effective(config.settings, config.checks, config.channels)
         return str(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))

@@ -1,7 +1,6 @@
 """`sidecar config`: check, show or describe the configuration."""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import click
 import yaml
-from pydantic import BaseModel
 
 from sidecar import config as configuration
 from sidecar import plugins
@@ -18,10 +16,10 @@ from sidecar.checks import Check
 from sidecar.cli import files
 from sidecar.cli.groups import notes
 from sidecar.cli.rules import reading
+from sidecar.config.showing import effective
 from sidecar.model.errors import ConfigError
 from sidecar.rules.compiled import Alerting
 from sidecar.rules.lint import lint
-from sidecar.secrets import MASK, redact
 
 FILE = click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
 
@@ -76,34 +74,8 @@ def check(file: Path, *, as_json: bool) -> None:
 def show(file: Path, *, as_json: bool) -> None:
     """Print what the daemon would run with: file, environment and defaults together, secrets hidden."""
     found = files.read(file)
-    values = _shown(found.settings)
-    values["checks"] = [_shown(item) for item in found.checks]
-    values["channels"] = [_shown(item) for item in found.channels]
+    values = effective(found.settings, found.checks, found.channels)
     click.echo(json.dumps(values, indent=2) if as_json else yaml.safe_dump(values, sort_keys=False).rstrip())
-
-
-def _shown(item: BaseModel) -> dict[str, Any]:
-    """The settings of *item*, without what may hold a secret although it is none: the body of a request, a query."""
-    fields = {field.alias or name: (name, field) for name, field in type(item).model_fields.items()}
-    found = {}
-    for key, value in item.model_dump(mode="json").items():
-        name, field = fields.get(key, (key, None))
-        if field is not None and not field.repr:
-            found[key] = MASK if value else value
-        else:
-            found[key] = _without(value, getattr(item, name, None))
-    return found
-
-
-def _without(value: Any, of: Any) -> Any:
-    """*value* as it may be shown; *of* is what it was made from, which knows its fields."""
-    if isinstance(of, BaseModel):
-        return _shown(of)
-    if isinstance(value, list) and isinstance(of, list | tuple) and len(value) == len(of):
-        return [_without(one, its) for one, its in zip(value, of, strict=True)]
-    if isinstance(value, dict) and isinstance(of, dict) and value.keys() == of.keys():
-        return {key: _without(one, of[key]) for key, one in value.items()}
-    return redact(re.sub(r"(://[^\s?#]*)[?#]\S+", rf"\1?{MASK}", value)) if isinstance(value, str) else value
 
 
 @config.command(epilog=notes("sidecar config schema > sidecar.schema.json"))

@@ -1,6 +1,7 @@
 """A configuration as it may be shown: what runs, with nothing secret in it."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,7 +10,7 @@ from sidecar.config.settings import Settings
 from sidecar.secrets import MASK, redact
 
 
-def effective(settings: Settings, checks: list[Any], channels: list[Any]) -> dict[str, Any]:
+def effective(settings: Settings, checks: Iterable[BaseModel], channels: Iterable[BaseModel]) -> dict[str, Any]:
     """File, environment and defaults together, as plain values in the order of the file."""
     values = shown(settings)
     values["checks"] = [shown(item) for item in checks]

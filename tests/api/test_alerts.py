@@ -123,10 +123,14 @@ async def test_the_story_of_an_alert(world, api):
     story = (await api.get(f"/api/v1/alerts/{alert['fingerprint']}/timeline")).data
 
     told = [line["text"] for line in story["timeline"]]
-    assert told[:3] == ["the condition turned true; pending", "firing", "told hook (for the first time)"]
+    assert told[:3] == [
+        "the condition turned true; pending",
+        "firing",
+        "a message for hook: it fires (for the first time)",
+    ]
     assert told[3].startswith("delivered to hook")
     assert "recovered" in told
-    assert "told the end to hook (recovered)" in told
+    assert "a message for hook: it ended (recovered)" in told
     assert [line["at"] for line in story["timeline"]] == sorted(line["at"] for line in story["timeline"])
     assert story["alert"]["state"] == "ended"
 

@@ -108,7 +108,7 @@ def test_explain_an_alert_that_fires(ask, words):
     assert said.code == 1
     assert said.out.startswith('TargetDown{check="bad", ')
     story = [line.split("  ", 3)[-1] for line in said.out.splitlines() if line.startswith("    ")]
-    assert story[:2] == ["firing", "told hook (for the first time)"]
+    assert story[:2] == ["firing", "a message for hook: it fires (for the first time)"]
     assert story[2].startswith("delivered to hook")
     assert "evidence: connect: " in said.out
     assert "next step: start it again" in said.out

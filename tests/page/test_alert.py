@@ -30,7 +30,7 @@ async def test_an_alert_that_fires(world, looking):
     assert "hook that it fires 12:0" in told
     assert "reminder 16:0" in told
     story = said(page.text, "story")
-    assert story.index("delivered to hook: HTTP 200") < story.index("told hook (for the first time)")
+    assert story.index("delivered to hook: HTTP 200") < story.index("a message for hook: it fires (for the first time)")
     assert f"sidecar ack {fingerprint}" in said(page.text, "identity")
     assert "rule TargetDown in the group down" in said(page.text, "identity")
 
