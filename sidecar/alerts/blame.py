@@ -7,6 +7,7 @@ Wherever two readings are left, nobody is blamed.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import nsmallest
 from typing import Final
 
@@ -26,7 +27,7 @@ _AMBIGUOUS: Final = frozenset({ErrorType.OVERLOADED, ErrorType.TLS})
 _WORDS: Final[Mapping[str, str]] = {ErrorType.SPEND_CAP: "spend limit", ErrorType.THROTTLED: "rate limit"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Witness:
     """A check, and what its probes say together."""
 
@@ -37,14 +38,15 @@ class Witness:
     model: str = ""
     api: bool = False  # it asks the API itself, and nothing in between
     local: bool = False  # no network stands between it and what it asks
+    negative: bool = False  # it has to fail, and so is well also when it reached nobody
 
-    @property
+    @cached_property  # in a storm every check is a witness for every alert
     def failure(self) -> ProbeResult | None:
         """Why it is down; None when it is not, or when its latest probe found something else."""
         down = self.state.status is CheckStatus.DOWN and self.state.failures > 0
         return self.state.last_failure if down else None
 
-    @property
+    @cached_property
     def word(self) -> str:
         """Why it is down, in one word."""
         return self.failure.error_type if self.failure else ""
@@ -65,6 +67,7 @@ def blame(own: Witness, others: Iterable[Witness]) -> Blame | None:
     failure = own.failure
     if failure is None:
         return None
+    others = (other for other in others if not other.negative)
     if failure.error_type in _UNREACHED:
         others = tuple(others)
         if found := _cut_off(own, failure, others):

@@ -10,6 +10,7 @@ from pydantic import Field
 from sidecar.api.endpoint import Answer, Asked, Part, get, post
 from sidecar.api.histories import Latency, Outcome, Uptime, latency, outcomes, uptimes
 from sidecar.api.moments import Stamp, iso
+from sidecar.api.paced import paced
 from sidecar.api.problems import ApiError, Word
 from sidecar.api.runs import Runs
 from sidecar.checks import Check
@@ -278,7 +279,7 @@ def routes(watching: Watching, now: Callable[[], float]) -> list[web.RouteDef]:
         states = watching.states()
         return [
             summary(check, states.get(check.name, CheckState()), known(check.name), asked.recent)
-            for check in sorted(watching.checks, key=lambda check: check.name)
+            async for check in paced(sorted(watching.checks, key=lambda check: check.name))
         ]
 
     async def one(asked: OneCheck) -> CheckDetail:

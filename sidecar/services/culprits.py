@@ -23,6 +23,8 @@ class Culprits:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Check, Witness]] = {}
+        self._seen: tuple[object, ...] = ()  # the checks and the states of which all witnesses are
+        self._all: dict[str, Witness] = {}
 
     def of(
         self, alert: Alert, rule: Alerting | None, checks: Sequence[Check], states: Mapping[str, CheckState]
@@ -33,13 +35,15 @@ class Culprits:
             return None  # what its check finds after the end is of another story
         from sidecar.alerts.blame import blame  # it reads what is known about Claude, which no other check needs
 
-        if len(self._known) > len(states):
+        seen = checks, tuple(states.values())
+        if seen != self._seen:
+            self._all = {
+                check.name: self._witness(check, states[check.name]) for check in checks if check.name in states
+            }
             self._known = {name: known for name, known in self._known.items() if name in states}
-        own = next((check for check in checks if check.name == name), None)
-        others = (check for check in checks if check.name != name and check.name in states)
-        # One that has to fail is well also when it reached nobody: it is no witness.
-        witnesses = (self._witness(check, states[check.name]) for check in others if not check.negative)
-        return None if own is None else blame(self._witness(own, states[name]), witnesses)
+            self._seen = seen
+        own = self._all.get(name)
+        return None if own is None else blame(own, (other for other in self._all.values() if other is not own))
 
     def _witness(self, check: Check, state: CheckState) -> "Witness":
         from sidecar.alerts.blame import Witness
@@ -50,7 +54,7 @@ class Culprits:
         target = check.target
         host = urlsplit(target if "://" in target else f"//{target}").hostname or target
         model, api = getattr(check, "model", ""), host == _API_HOST
-        witness = Witness(check.name, check.type, state, host, model, api, check.is_local)
+        witness = Witness(check.name, check.type, state, host, model, api, check.is_local, check.negative)
         self._known[check.name] = (check, witness)
         return witness
 

@@ -206,6 +206,9 @@ CANCELLED = CheckState(CheckStatus.UP, since=NOON - 3600, failures=1, last=Probe
         pytest.param(
             gateway(down("timeout")), (api(up()), api(CANCELLED, "second")), None, id="a witness who begins to doubt"
         ),
+        pytest.param(
+            gateway(UNREACHED), (api(up(), negative=True),), None, id="a check that has to fail is no witness"
+        ),
         pytest.param(gateway(UNREACHED), (), None, id="nobody asks the API itself"),
         # The pod's own network.
         pytest.param(
