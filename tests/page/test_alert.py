@@ -32,6 +32,9 @@ async def test_an_alert_that_fires(world, looking):
     story = said(page.text, "story")
     assert story.index("delivered to hook: HTTP 200") < story.index("a message for hook: it fires (for the first time)")
     assert f"sidecar ack {fingerprint}" in said(page.text, "identity")
+    assert "sidecar silence add alertname=TargetDown check=gateway --for 2h" in said(page.text, "identity"), (
+        "as messages say it, and no wider than this alert"
+    )
     assert "rule TargetDown in the group down" in said(page.text, "identity")
 
 

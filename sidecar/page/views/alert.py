@@ -17,6 +17,7 @@ from sidecar.page import alerts, headline
 from sidecar.page.daemon import Daemon
 from sidecar.page.frame import Frame, Page
 from sidecar.page.views import MissingError
+from sidecar.templating import links
 
 _FINGERPRINT: Final = re.compile("[0-9a-f]{16}")
 _LINES: Final = 500
@@ -77,6 +78,7 @@ def _page(seen: _Seen, frame: Frame) -> Page:
     one, labels = seen.one, seen.labels
     lines = list(_lines(seen.entries))[::-1]
     name = labels.text("alertname") or seen.fingerprint
+    commands = list(links.commands(one.alert)) if one else []
     state = one.said.text if one else "ended"
     return Page(
         f"{name}: {state.partition(' ')[0].rstrip(':')}",
@@ -84,7 +86,9 @@ def _page(seen: _Seen, frame: Frame) -> Page:
             frame.section("alert", "alert.html", one=one, name=name, labels=labels),
             frame.section("told", "told.html", one=one),
             frame.section("story", "story.html", lines=lines, cut=len(seen.entries) >= _LINES),
-            frame.section("identity", "identity.html", labels=labels, one=one, fingerprint=seen.fingerprint),
+            frame.section(
+                "identity", "identity.html", labels=labels, one=one, fingerprint=seen.fingerprint, commands=commands
+            ),
         ),
         health=seen.watched.headline(frame.now).tone.value,
         now=frame.now,
