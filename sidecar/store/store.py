@@ -41,6 +41,7 @@ class Store:
         self._ended: OrderedDict[Series, None] = OrderedDict()  # remembered but not live, the earliest end first
         self._ticking: list[Series] | None = None  # every live series; None when it must be gathered anew
         self._pruned: int | None = None  # when samples were last pruned
+        self._ticked: int | None = None  # the latest tick that was written
 
     # What sources do.
 
@@ -129,6 +130,7 @@ class Store:
                 series.last = ms
             elif ms == series.last:
                 series.values[-1] = series.value
+        self._ticked = ms
         # Sixteen times per retention: each sample is looked at rarely, and outlives its time by a sixteenth at most.
         if self._pruned is None or ms - self._pruned >= self._retention // 16:
             self._prune(ms)
@@ -142,7 +144,7 @@ class Store:
         self._index.forget(list(self._ended))
         self._ended.clear()
         self._percentiles.clear()
-        self._pruned = None
+        self._pruned = self._ticked = None
 
     def retain(self, seconds: float) -> None:
         """Keep samples for at least *seconds*; never for less than before."""
@@ -273,6 +275,8 @@ class Store:
         It was 0 at the tick before, or when its source started, whichever is later.
         """
         tick_before = (at - 1) - (at - 1) % self._tick
+        if self._ticked is not None and self._ticked < tick_before:
+            tick_before -= self._tick  # that one is yet to be written, a little late, and would replace the 0
         zero = max(child.source.started, tick_before)
         if zero < at:
             for series in child.series:

@@ -39,6 +39,7 @@ class Naive:
         self.owner: dict[tuple[str, Labels], str] = {}
         self.started: dict[str, int] = {}
         self.refused = 0
+        self.ticked: int | None = None
 
     def series(self, child: tuple[str, Labels]) -> list[Labels]:
         name, labels = child
@@ -81,7 +82,9 @@ class Naive:
                 self.refused += sum(not self.write(series, at, self.values[series]) for series in self.series(child))
 
     def birth(self, child: tuple[str, Labels], at: int, *, counted: bool) -> None:
-        zero = max(self.started[self.owner[child]], math.ceil(at / TICK) * TICK - TICK)
+        before = math.ceil(at / TICK) * TICK - TICK
+        late = self.ticked is not None and self.ticked < before
+        zero = max(self.started[self.owner[child]], before - TICK if late else before)
         for series in self.series(child):
             self.values[series] = 0.0
             kept = self.samples.setdefault(series, [])
@@ -96,6 +99,7 @@ class Naive:
                 self.write(series, max(at, kept[-1][0]), STALE)
 
     def tick(self, at: int) -> None:
+        self.ticked = at
         for child in self.owner:
             for series in self.series(child):
                 self.write(series, at, self.values[series])

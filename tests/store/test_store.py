@@ -239,6 +239,16 @@ class TestBirth:
 
         assert samples(store, "errors_total") == {1050.0: 0, 1065.0: 4}
 
+    def test_a_tick_that_is_written_late_leaves_the_zero(self):
+        """What is handed in for a tick, some ms after its instant, was 0 at the tick before that."""
+        store = Store(tick=15.0)
+        store.begin("daemon", 1000.0)
+        store.tick(1035.0)
+        store.append(batch(1050.004, Update(ERRORS, 4), source="daemon", write=False))
+        store.tick(1050.0)
+
+        assert samples(store, "errors_total") == {1035.0: 0, 1050.0: 4}
+
     def test_a_histogram_begins_with_zeros(self):
         """Each series of a histogram has its 0."""
         store = Store(tick=15.0)
