@@ -3,8 +3,12 @@
 import os
 import re
 import shutil
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+NODE = Path(__file__).parent / "node"
 
 
 def program(name: str) -> str:
@@ -15,6 +19,18 @@ def program(name: str) -> str:
     path = shutil.which(name)
     if path is not None:
         return path
-    if name in re.split(r"[,\s]+", os.environ.get("SIDECAR_REQUIRE", "")):
-        pytest.fail(f"found no program {name!r} on the PATH, and SIDECAR_REQUIRE names it", pytrace=False)
-    pytest.skip(f"the program {name!r} is not installed")
+    _missing(name, f"no program {name!r} on the PATH")
+
+
+def module(name: str) -> Path:
+    """The folder of the module *name* of Node; without it the same, as SIDECAR_REQUIRE names `node`."""
+    path = NODE / "node_modules" / name
+    if path.is_dir():
+        return path
+    _missing("node", f"no module {name!r} in tests/node, where `make test` puts it if there is npm")
+
+
+def _missing(required: str, what: str) -> NoReturn:
+    if required in re.split(r"[,\s]+", os.environ.get("SIDECAR_REQUIRE", "")):
+        pytest.fail(f"found {what}, and SIDECAR_REQUIRE names {required!r}", pytrace=False)
+    pytest.skip(f"found {what}")

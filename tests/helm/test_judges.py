@@ -1,11 +1,9 @@
 """What others think of what the charts render: helm, Kubernetes' schemas, the operator's validators, promtool."""
 
 import json
-import os
 import re
 import subprocess
 from functools import cache
-from pathlib import Path
 
 import pytest
 import yaml
@@ -13,9 +11,8 @@ import yaml
 from helm import perpod
 from helm.generate import CHART
 from tests.helm import charts, variants
-from tests.programs import program
+from tests.programs import NODE, module, program
 
-NODE = Path(__file__).parents[1] / "node"
 OPERATOR = "monitoring.coreos.com/v1"
 
 VALIDATE = f"""
@@ -89,9 +86,7 @@ def test_kubernetes_knows_every_field(age, judge):
 def test_the_operator_takes_its_kinds():
     """Monitors and rules are as the Prometheus operator wants them."""
     node = program("node")
-    if not (NODE / "node_modules").is_dir():
-        missing = "found no tests/node/node_modules; `make test` installs it where there is npm"
-        (pytest.fail if "node" in os.environ.get("SIDECAR_REQUIRE", "") else pytest.skip)(missing)
+    module("@kubernetes-models/prometheus-operator")
     manifests = [m for name in charts.ALL for m in charts.rendered(name) if m["apiVersion"] == OPERATOR]
     result = subprocess.run(
         [node, "--input-type=module", "-e", VALIDATE],

@@ -1,7 +1,6 @@
 """The pages in a real browser."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +9,8 @@ from playwright.async_api import Page, ViewportSize, expect
 from sidecar.page import times
 from sidecar.simulator import Fault
 from tests.page.stage import WIDE, Stage
+from tests.programs import module
 
-AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = ViewportSize(width=380, height=800)
 FOCUSABLE = "a[href], summary, input, [tabindex='0']"
 
@@ -101,9 +100,11 @@ def test_from_page_to_page(stage):
 def test_nobody_is_left_out(stage):
     """No page has anything that axe finds fault with, in light and in dark, nor is wider than a phone."""
 
+    axe = module("axe-core") / "axe.min.js"
+
     async def story() -> list[tuple[str, Any]]:
         broken(stage)
-        source, found = AXE.read_text(), []
+        source, found = axe.read_text(), []
         async with stage.page(quiet=False) as page:
             await heading(page, "Critical")
             alert = await page.get_by_role("link", name="ClaudeDown").first.get_attribute("href")
