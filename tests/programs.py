@@ -17,20 +17,20 @@ def program(name: str) -> str:
     SIDECAR_REQUIRE is a list with commas or spaces: where everything is installed, nothing is skipped unnoticed.
     """
     path = shutil.which(name)
-    if path is not None:
-        return path
-    _missing(name, f"no program {name!r} on the PATH")
+    if path is None:
+        _missing(name, f"the program {name!r}", "is not installed")
+    return path
 
 
 def module(name: str) -> Path:
     """The folder of the module *name* of Node; without it the same, as SIDECAR_REQUIRE names `node`."""
     path = NODE / "node_modules" / name
-    if path.is_dir():
-        return path
-    _missing("node", f"no module {name!r} in tests/node, where `make test` puts it if there is npm")
+    if not path.is_dir():
+        _missing("node", f"the module {name!r}", "is not in tests/node, where `make test` puts it if there is npm")
+    return path
 
 
-def _missing(required: str, what: str) -> NoReturn:
+def _missing(required: str, what: str, how: str) -> NoReturn:
     if required in re.split(r"[,\s]+", os.environ.get("SIDECAR_REQUIRE", "")):
-        pytest.fail(f"found {what}, and SIDECAR_REQUIRE names {required!r}", pytrace=False)
-    pytest.skip(f"found {what}")
+        pytest.fail(f"{what} {how}, and SIDECAR_REQUIRE names {required!r}", pytrace=False)
+    pytest.skip(f"{what} {how}")

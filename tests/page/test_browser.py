@@ -99,7 +99,6 @@ def test_from_page_to_page(stage):
 
 def test_nobody_is_left_out(stage):
     """No page has anything that axe finds fault with, in light and in dark, nor is wider than a phone."""
-
     axe = module("axe-core") / "axe.min.js"
 
     async def story() -> list[tuple[str, Any]]:
