@@ -14,6 +14,7 @@ START: Final = 1767614400.0
 """The wall clock when a virtual loop is made: Monday, 2026-01-05 12:00:00 UTC."""
 
 _NANO: Final = 1_000_000_000
+_BUSY: Final = 1000
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -31,8 +32,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     closed. Executor jobs are waited for in real time before time jumps. Threads of one's own and real sockets are not
     seen: what needs them runs on the ordinary loop.
 
-    `patience` is how many real seconds the loop may live before its next jump raises VirtualTimeError; without it,
-    a loop of timers that never ends would swallow the exception by which a signal handler wants to end it.
+    `patience` is how many real seconds the loop may live before it raises VirtualTimeError; without it, a loop of
+    timers that never ends would swallow the exception by which a signal handler wants to end it.
     """
 
     def __init__(self, *, patience: float | None = None) -> None:
@@ -61,12 +62,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._wall_offset += seconds
         self._move_wall()
 
-    def jump(self) -> None:
-        """Move time to the next timer."""
+    def endure(self) -> None:
+        """Raise VirtualTimeError if the loop has lived too long."""
         lived = time.perf_counter() - self._made_at
         if self._patience is not None and lived > self._patience:
             self._patience = None  # once: the loop is still needed to clean up
             raise VirtualTimeError(f"still running after {lived:.0f} real seconds, at {self._now:.1f} virtual seconds")
+
+    def jump(self) -> None:
+        """Move time to the next timer."""
+        self.endure()
         # The timer's own instant, not a sum, so that an hour of sleeps of 15 s ends at 3600.0 exactly.
         timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # asyncio's own heap
         self._now = max(self._now, timers[0].when())
@@ -130,10 +135,15 @@ class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
         self._loop = loop
+        self._idle = 0  # how often the loop had work and looked at nothing
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout == 0:
-            return []  # the loop has work: what came through its pipe can wait until it has none
+            self._idle += 1
+            if self._idle % _BUSY:
+                return []  # the loop has work: what came through its pipe can wait until it has none
+            self._loop.endure()  # or for a while: the work may be to wait for just that
+            return super().select(0)
         if self._loop.busy or timeout is None:
             # A thread's result, or what a thread or signal unknown to us will send, comes through the loop's own pipe.
             return super().select(None)

@@ -1,6 +1,7 @@
 """Time that jumps."""
 
 import asyncio
+import os
 import threading
 import time
 from datetime import UTC, datetime
@@ -135,14 +136,32 @@ def test_the_wall_is_real_again_after_the_loop():
     assert time.time() >= before > START + 5
 
 
-def test_an_endless_loop_of_timers_is_given_up():
+async def test_what_others_send_is_seen_by_who_never_rests():
+    """A test that asks again and again, without a pause, for what comes through a pipe gets it in the end."""
+    loop, heard = asyncio.get_running_loop(), []
+    ours, theirs = os.pipe()
+    try:
+        loop.add_reader(ours, lambda: heard.append(os.read(ours, 1)))
+        os.write(theirs, b"x")
+        while not heard:
+            await asyncio.sleep(0)
+    finally:
+        loop.remove_reader(ours)
+        os.close(ours)
+        os.close(theirs)
+
+    assert heard == [b"x"]
+
+
+@pytest.mark.parametrize("pause", [pytest.param(1, id="of timers"), pytest.param(0, id="without a pause")])
+def test_an_endless_loop_is_given_up(pause):
     """A virtual loop that lives longer than its patience raises, and can still clean up."""
     cleaned = []
 
     async def forever() -> None:
         try:
             while True:
-                await asyncio.sleep(1)
+                await asyncio.sleep(pause)
         finally:
             await asyncio.sleep(1)
             cleaned.append(True)
