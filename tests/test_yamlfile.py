@@ -1,6 +1,6 @@
 """YAML with places, and what a model says about it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -110,7 +110,14 @@ def test_an_empty_file_is_nothing():
             "a: [1\nb: 2\n", ["a.yml:2: is not YAML: did not find expected ',' or ']'"], id="a bracket left open"
         ),
         pytest.param(
-            "a: b: c\n", ["a.yml:1: is not YAML: mapping values are not allowed in this context"], id="two colons"
+            "a: b: c\n",
+            ["a.yml:1: is not YAML: mapping values are not allowed in this context; expected one `key: value` a line"],
+            id="two colons",
+        ),
+        pytest.param(
+            "a: 1\nb\n  - c: 1\n",
+            ["a.yml:3: is not YAML: could not find expected ':'; is it missing at line 2?"],
+            id="no colon",
         ),
         pytest.param("a: 1\n---\nb: 2\n", ["a.yml:2: a second document begins here"], id="two documents"),
         pytest.param("a: *b\n", ["a.yml:1: a: *b names nothing that is complete above"], id="an alias to nowhere"),
@@ -180,6 +187,7 @@ class Part(BaseModel):
     api_key: str = ""
     for_: Duration = Field(0.0, alias="for")
     labels: dict[str, str] = Field(default_factory=dict)
+    to: tuple[Annotated[str, Field(pattern="^[a-z]+$")], ...] = Field(("a",), min_length=1)
 
     @field_validator("api_key")
     @classmethod
@@ -218,6 +226,8 @@ def judge(text: str, model: type[BaseModel] | None = Whole) -> list[str]:
         pytest.param("retries: []", "parts[0].retries: got a list, expected a whole number", id="a list"),
         pytest.param("for: -1s", "parts[0].for: got '-1s', expected a duration such as", id="an alias"),
         pytest.param("labels: {a: 1}", "parts[0].labels.a: got 1, expected text", id="inside a mapping"),
+        pytest.param("to: []", "parts[0].to: got 0 entries, expected at least 1", id="an empty list"),
+        pytest.param("to: [A]", "parts[0].to[0]: got 'A', expected text that matches", id="a list of wrong entries"),
         pytest.param("labels: x", "parts[0].labels: got a text, expected a mapping", id="no mapping"),
         pytest.param(f"level: {'x' * 200}", "got '" + "x" * 57 + "…', expected", id="an endless value is shortened"),
     ],

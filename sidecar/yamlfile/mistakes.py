@@ -52,8 +52,9 @@ def mistakes_of(
     *model* is what was validated; with it an unknown key is answered with the known ones. Values of fields whose name
     looks like a secret's are never shown. *elsewhere* names where a path's value comes from if not from the document.
     """
-    found = {_mistake(details, document, prefix, model, elsewhere): None for details in error.errors(include_url=False)}
-    return tuple(found)
+    errors = error.errors(include_url=False)
+    told = [details for details in errors if not _only_follows(details, errors)]
+    return tuple({_mistake(details, document, prefix, model, elsewhere): None for details in told})
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
@@ -61,6 +62,14 @@ def suggest(word: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}known: {', '.join(known)}" if known else hint.strip()
+
+
+def _only_follows(details: Any, errors: Sequence[Any]) -> bool:
+    """Whether a list is too short only because its entries are wrong, each of which is told for itself."""
+    if details["type"] != "too_short" or len(details["input"]) < details["ctx"]["min_length"]:
+        return False
+    depth = len(details["loc"])
+    return any(len(other["loc"]) > depth and other["loc"][:depth] == details["loc"] for other in errors)
 
 
 def _mistake(
@@ -103,6 +112,8 @@ def _message(details: Any, *, secret: bool, known: Sequence[str]) -> str:
         if secret:
             text = _masked(text, value)
         return text if text.startswith("got ") else f"{got}: {text}"
+    if kind == "too_short":
+        return f"got {context['actual_length']} entries, expected at least {context['min_length']}"
     if kind == "string_pattern_mismatch":
         return f"{got}, expected text that matches {context.get('pattern')}"
     if kind in _KINDS:

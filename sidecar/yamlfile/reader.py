@@ -81,6 +81,18 @@ def _checked(text: str | bytes, file: str) -> str:
     return text
 
 
+def _what_is_wrong(exc: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    """The parser's words, and what they mean where they help nobody."""
+    problem = str(exc.problem)
+    if "\t" in "".join(text.splitlines()[line - 1 : line]) and "cannot start any token" in problem:
+        return "found a tab, expected spaces: YAML is not indented with tabs"
+    if "mapping values are not allowed" in problem:
+        return f"{problem}; expected one `key: value` a line, `- ` before each list entry, quotes around text with `: `"
+    if "could not find expected ':'" in problem and exc.context_mark is not None:
+        return f"{problem}; is it missing at line {exc.context_mark.line + 1}?"
+    return f"{problem} ({exc.context})" if exc.context else problem
+
+
 class _Reader:
     """Builds nodes from parser events with a stack of its own, so that depth is ours to bound."""
 
@@ -106,10 +118,7 @@ class _Reader:
         except yaml.MarkedYAMLError as exc:
             mark = exc.problem_mark or exc.context_mark
             line = mark.line + 1 if mark is not None else 0
-            problem = f"{exc.problem} ({exc.context})" if exc.context else exc.problem
-            if "\t" in "".join(text.splitlines()[line - 1 : line]) and "cannot start any token" in str(problem):
-                problem = "found a tab, expected spaces: YAML is not indented with tabs"
-            self.mistakes.append(Mistake(self.file, line, "", f"is not YAML: {problem}"))
+            self.mistakes.append(Mistake(self.file, line, "", f"is not YAML: {_what_is_wrong(exc, text, line)}"))
         except yaml.YAMLError as exc:
             self.mistakes.append(Mistake(self.file, 0, "", f"is not YAML: {exc}"))
         return self.root or _Node(None, 1)
