@@ -159,6 +159,10 @@ async def test_an_error_in_the_stream_that_repeats_the_key(wire):
             "the stream is alive, but brought no more content within 12s: 3 pings", id="pings after some content",
         ),
         pytest.param(
+            {"content_after": "12s"}, [14.0, STREAM_HEAD, START, HANG], 14.0,
+            "the stream brought no content within 14s, after 0 events (0 pings) and 0 pieces of content", id="no content",
+        ),
+        pytest.param(
             {"content_after": "2500ms"}, [STREAM_HEAD, START, *[TEXT, 2.0] * 4, END, 4.0, PING, HANG], 29.9,
             "the stream had not ended within 30s, after 7 events (1 pings) and 4 pieces of content", id="at its end",
         ),

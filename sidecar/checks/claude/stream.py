@@ -109,9 +109,10 @@ class _Reading:
             (self._deadline, ErrorType.PING_ONLY if self.result.ping_only else ErrorType.TIMEOUT),
         ]
         if self._check.content_after is not None and self.result.stop_reason is None:
+            alive = ErrorType.PING_ONLY if self.result.pings else ErrorType.TIMEOUT
             # Gateways ping into a stream that has stalled, also after it had brought something.
             latest = self._sent_at if self.result.last_content_at is None else self.result.last_content_at
-            waits.append((latest + self._check.content_after, ErrorType.PING_ONLY))
+            waits.append((latest + self._check.content_after, alive))
         until, word = min(waits)
         try:
             async with asyncio.timeout(max(0.0, until - self._ctx.clock.monotonic())):
@@ -129,6 +130,9 @@ class _Reading:
                 more, since = ("", self._sent_at) if seen.last_content_at is None else ("more ", seen.last_content_at)
                 waited = show(round(self._ctx.clock.monotonic() - since))
                 return f"the stream is alive, but brought no {more}content within {waited}: {seen.pings} pings"
+            case _ if self._ctx.clock.monotonic() < self._deadline:
+                waited = show(round(self._ctx.clock.monotonic() - (seen.last_content_at or self._sent_at)))
+                return f"the stream brought no content within {waited}, {so_far}"
             case _:
                 return f"the stream had not ended within {show(self._check.timeout)}, {so_far}"
 
