@@ -8,7 +8,7 @@ import pytest
 from sidecar.alerts.record import Record
 from sidecar.alerts.timeline import Event
 from sidecar.db import files, history, outbox, records
-from sidecar.model.notifications import NotifyKind, notification_id
+from sidecar.model.notifications import Blame, NotifyKind, notification_id
 from tests.alerts.examples import NOON, firing, message
 
 OPENING, REMINDER, RESOLVE, CLOSED = NotifyKind.OPENING, NotifyKind.REMINDER, NotifyKind.RESOLVE, NotifyKind.CLOSED
@@ -76,13 +76,17 @@ def test_putting_twice_changes_nothing(connection):
 
 def test_a_joined_message_tells_everything(connection):
     """A closed message has its resolve's times, its opening's flips, an id of its own, and the age of the first."""
-    outbox.put(connection, [message(OPENING, flips=2)])
+    blame = Blame("provider", "Anthropic", "overloaded")
+    opening = message(OPENING, flips=2)
+    known = replace(opening.alerts[0], blame=blame, advice="wait")
+    outbox.put(connection, [replace(opening, alerts=(known,))])
     outbox.put(connection, [message(RESOLVE, at=NOON + 60, n=1)])
 
     (row,) = outbox.waiting(connection)
     (told,) = row.notification.alerts
     assert (row.notification.kind, row.notification.created_at, row.waiting_since) == (CLOSED, NOON + 60, NOON)
     assert (told.opened_at, told.flips, told.alert.ended_at) == (NOON, 2, NOON + 60)
+    assert (told.blame, told.advice) == (blame, "wait")
     assert row.id == notification_id("hook", CLOSED, [told])
     assert row.expires_at == NOON + 60 + outbox.MAX_AGE
     assert events(connection) == [Event.JOINED]

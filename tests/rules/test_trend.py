@@ -127,6 +127,16 @@ def test_an_alert_about_several_series_has_none():
     assert trend(rule, rising, alert(rule, a="one")) is not None
 
 
+def test_what_is_not_finite_is_a_gap():
+    """Neither a picture nor a file can hold it."""
+    rule = alerting("x > 3")
+    found = trend(rule, samples(x=lambda ago: math.inf if ago < 300 else -math.inf if ago < 600 else -ago), alert(rule))
+
+    assert found is not None
+    assert found.values[-4:] == (None,) * 4
+    assert all(value is None or math.isfinite(value) for value in found.values)
+
+
 def test_gaps_stay_gaps():
     """Where there was no value there is none, and the time before the first is left out."""
     rule = alerting("last_over_time(x[1m]) > 3")

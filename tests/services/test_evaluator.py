@@ -33,6 +33,8 @@ class Daemon:
         self.engine = Engine(load_rules([Source((("rules.yml", RULES),))]), clock.time())
         self.fired: list[tuple[float, str]] = []
         self.turns = 0
+        self.due: float | None = None  # when something is due to be told
+        self.asked: list[float] = []  # when it was asked what there is to tell
         self.evaluator = Evaluator(
             self.engine,
             self.store,
@@ -47,8 +49,9 @@ class Daemon:
 
     async def announce(self, now: float, results: Sequence[Result]) -> float | None:
         self.turns += bool(results)
+        self.asked.append(now)
         self.fired += [(now, alert.name) for result in results for alert in result.changed if alert.fired_at == now]
-        return None
+        return self.due if self.due is not None and self.due > now else None
 
     def check(self, up: float) -> float:
         """A check ends with this state; the time at which it did."""
@@ -89,6 +92,38 @@ async def test_a_for_that_runs_out_wakes_its_group(clock):
 
     assert [name for _, name in daemon.fired] == ["Down", "DownForLong"]
     assert abs(daemon.fired[1][0] - (at + 10)) < 0.01
+
+
+async def test_it_is_asked_when_there_may_be_something_to_tell(clock):
+    """A decision is asked for at the start, when one is due, and when somebody wants it; not each second."""
+    daemon = Daemon(clock)
+    began = clock.time()
+    daemon.due = began + 7
+    task = asyncio.create_task(run(daemon, 30))
+    await asyncio.sleep(6)
+    assert [at - began for at in daemon.asked] == [0.0]
+    await asyncio.sleep(1.5)
+    assert daemon.asked[1] - began == pytest.approx(7.0)
+    daemon.due = None
+    await asyncio.sleep(5)
+    daemon.asked.clear()
+    daemon.evaluator.wake()
+    await task
+
+    assert len(daemon.asked) == 1
+
+
+async def test_after_a_jump_back_it_is_asked_anew(clock):
+    """What was due an hour ahead of a clock that was wrong is not waited for."""
+    daemon = Daemon(clock)
+    daemon.due = clock.time() + 20
+    task = asyncio.create_task(run(daemon, 10))
+    await asyncio.sleep(5)
+    daemon.asked.clear()
+    asyncio.get_running_loop().step_wall(-3600)
+    await task
+
+    assert daemon.asked
 
 
 async def test_a_storm_of_changes_is_one_turn_a_second(clock):
