@@ -160,7 +160,7 @@ async def test_an_error_in_the_stream_that_repeats_the_key(wire):
         ),
         pytest.param(
             {"content_after": "12s"}, [14.0, STREAM_HEAD, START, HANG], 14.0,
-            "the stream brought no content within 14s, after 0 events (0 pings) and 0 pieces of content", id="no content",
+            "the stream brought no content within 14s, after 0 events (0 pings) and 0 pieces of content", id="late",
         ),
         pytest.param(
             {"content_after": "2500ms"}, [STREAM_HEAD, START, *[TEXT, 2.0] * 4, END, 4.0, PING, HANG], 29.9,
