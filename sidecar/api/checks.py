@@ -48,7 +48,7 @@ class AllChecks(Asked):
 class Probe(Part):
     """One probe as it was."""
 
-    at: Stamp = Field(description="When it began.")
+    at: Stamp = Field(description="When it ended.")
     ok: bool = Field(description="Whether it succeeded.")
     seconds: float = Field(description="How long it took.")
     error_type: str = Field(description="One word of a closed list; empty if it succeeded.")
