@@ -4,6 +4,7 @@ Tables and inline styles, because Outlook lays out with Word; the one style shee
 whoever drops it shows the light one.
 """
 
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Final
@@ -21,6 +22,7 @@ COLOURS: Final = {
 }
 """One colour for each tone, readable with white letters on it."""
 
+_TICKED: Final = re.compile(r"`([^`\n]{1,200})`")
 _DARK: Final = (
     ":root{color-scheme:light dark;supported-color-schemes:light dark}"
     "@media (prefers-color-scheme:dark){"
@@ -104,7 +106,7 @@ def _item(item: Item, message: Message) -> Iterator[str]:
     if item.summary not in message.headline:
         yield f'<p style="margin:0 0 8px"><strong>{escape(item.summary)}</strong></p>'
     if item.description:
-        yield f'<p style="margin:0 0 10px;{_BREAKS}">{escape(item.description)}</p>'
+        yield f'<p style="margin:0 0 10px;{_BREAKS}">{_ticks(item.description)}</p>'
     if item.next_step:
         yield from _step(item.next_step, COLOURS[message.tone])
     yield f'<table cellpadding="0" cellspacing="0" border="0" style="{escape(_TEXT)}">'
@@ -125,8 +127,13 @@ def _item(item: Item, message: Message) -> Iterator[str]:
 def _step(text: str, colour: str) -> Iterator[str]:
     cell = f"padding:8px 12px;border-left:4px solid {colour};background:#f1f3f4;{escape(_TEXT)};{_BREAKS}"
     yield f'<table {_TABLE} width="100%" style="margin:0 0 12px"><tr>'
-    yield f'<td class="step" bgcolor="#f1f3f4" style="{cell}"><strong>What to do next:</strong> {escape(text)}</td>'
+    yield f'<td class="step" bgcolor="#f1f3f4" style="{cell}"><strong>What to do next:</strong> {_ticks(text)}</td>'
     yield "</tr></table>"
+
+
+def _ticks(text: str) -> str:
+    """*text*, in which what stands between backticks is to be typed."""
+    return _TICKED.sub(rf'<code style="{escape(_FIXED)}">\1</code>', escape(text))
 
 
 def _fact(fact: Fact) -> str:
