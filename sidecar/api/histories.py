@@ -11,7 +11,7 @@ from sidecar.model.history import CheckHistory
 class Outcome(Part):
     """One probe in short."""
 
-    at: Stamp = Field(description="When the probe began.")
+    at: Stamp = Field(description="When the probe ended.")
     outcome: Verdict = Field(description="What it came to.")
     seconds: float = Field(description="How long it took.")
 
