@@ -103,6 +103,12 @@ class Around:
     labels: Mapping[str, str]
     version: str
 
+    @property
+    def build(self) -> str:
+        """The same as long as an open page can stay: its parts are replaced, but not its style and its script."""
+        told = [self.version, sorted(self.labels.items()), *map(assets.version, ("page.css", "page.js"))]
+        return hashlib.blake2s(json.dumps(told).encode(), digest_size=8).hexdigest()
+
 
 def document(page: Page, around: Around, live: str = "") -> str:
     """The whole document; *live* is where its changes are heard, from the root."""

@@ -1,7 +1,7 @@
 """What has changed on the pages that somebody has open, as server-sent events.
 
 Events: `changed` (the title, the health and the sections that are other now, under the page's revision), `beat` (the
-time; nothing has changed), `gone` (there is no such page any more).
+time, and who we are; nothing has changed), `gone` (there is no such page any more).
 """
 
 import asyncio
@@ -62,12 +62,18 @@ class _Listener:
 
 
 class Hub:
-    """Looks at open pages with *see*, as long as there are any, whenever *pulse* is another; all listeners share it."""
+    """Looks at open pages with *see*, as long as there are any, whenever *pulse* is another; all listeners share it.
 
-    def __init__(self, see: See, pulse: Callable[[], object], now: Callable[[], float]) -> None:
+    A page that hears of another *build* than its own is loaded anew.
+    """
+
+    def __init__(
+        self, see: See, pulse: Callable[[], object], now: Callable[[], float], build: Callable[[], str]
+    ) -> None:
         self._see = see
         self._pulse = pulse
         self._now = now
+        self._build = build
         self._listeners: set[_Listener] = set()
         self._looking: asyncio.Task[None] | None = None
         self._asked_at = 0.0  # when the pulse was asked last, by the loop's clock: what is older may miss what it told
@@ -122,7 +128,7 @@ class Hub:
         return _event("changed", told, listener.seen.revision)
 
     def _beat(self) -> bytes:
-        return _event("beat", {"at": self._now()})
+        return _event("beat", {"at": self._now(), "build": self._build()})
 
     async def _look(self) -> None:
         """Look again and again at what is open."""

@@ -44,7 +44,7 @@ class Site:
         self._version = version("claude-sidecar")
         self._made: dict[Place, tuple[float, asyncio.Task[Seen]]] = {}
         self._idle: asyncio.TimerHandle | None = None
-        self._hub = Hub(self.see, self._pulse, daemon.now)
+        self._hub = Hub(self.see, self._pulse, daemon.now, lambda: self._around().build)
 
     def view(self, name: str) -> Handler:
         """Who shows the pages of that view."""

@@ -240,7 +240,8 @@ def _is_address(name: str) -> bool:
 
 
 async def plain_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """No banner with versions, nothing kept by caches, nothing guessed by browsers."""
+    """No banner with versions, nothing kept by caches, nothing guessed, loaded, run or framed by browsers."""
     response.headers[hdrs.SERVER] = "sidecar"
     response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, ViewportSize, expect
+from playwright.async_api import Page, Route, ViewportSize, expect
 
 from sidecar.page import times
 from sidecar.simulator import Fault
@@ -55,6 +55,7 @@ def test_a_fault_is_seen_without_a_reload(stage):
             await page.evaluate("window.mark = 'the same document'")
             details = page.locator("li[data-name=claude] details")
             await details.locator("summary").click()
+            await page.evaluate("getSelection().selectAllChildren(document.querySelector('li[data-name=claude] a'))")
 
             broken(stage)
             await heading(page, "Critical: claude is down since")
@@ -67,6 +68,7 @@ def test_a_fault_is_seen_without_a_reload(stage):
             await expect(page.get_by_role("status")).to_contain_text("Critical: claude is down")
             assert await details.get_attribute("open") is not None
             assert await page.evaluate("document.activeElement.matches('li[data-name=claude] summary')")
+            assert await page.evaluate("getSelection().toString()") == "claude"
 
             stage.simulator.faults = ()
             await heading(page, "Healthy: all 6 checks are up")
@@ -188,6 +190,45 @@ def test_a_lost_connection_is_said(stage):
             await page.reload()
             await expect(page.locator("#live")).to_contain_text("connection lost, showing ")
             await expect(page.locator("#live")).to_contain_text(" UTC (")
+
+    stage.run(story())
+
+
+def test_a_connection_that_died_unnoticed_is_made_anew(stage):
+    """A machine that was asleep hears nothing and no error either: after a while of silence it asks again."""
+
+    async def story() -> None:
+        asked: list[Route] = []
+        async with stage.other() as page:
+            await page.clock.install()
+            await page.route("**/live?*", lambda route: asked.append(route))  # answered by nobody
+            await page.reload()
+            await page.clock.fast_forward(20_000)
+            assert len(asked) == 1
+            await page.clock.fast_forward(10_000)
+            await expect(page.locator("#live")).to_contain_text("connection lost, showing ")
+            assert len(asked) == 2
+            for route in asked:
+                await route.abort()
+
+    stage.run(story())
+
+
+def test_another_version_is_loaded(stage):
+    """A page that was open while the daemon was replaced is loaded anew, though not in its first minute."""
+
+    async def story() -> None:
+        beat = 'retry: 50\nevent: beat\ndata: {"at":1,"build":"another"}\n\n'
+        async with stage.other() as page:
+            await page.clock.install()
+            await page.route("**/live?*", lambda route: route.fulfill(body=beat, content_type="text/event-stream"))
+            await page.reload()
+            await page.evaluate("window.mark = 'the same document'")
+            await page.clock.fast_forward(20_000)
+            assert await page.evaluate("window.mark") == "the same document"
+            async with page.expect_navigation():
+                await page.clock.fast_forward(50_000)
+            assert await page.evaluate("window.mark") is None
 
     stage.run(story())
 

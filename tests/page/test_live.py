@@ -47,7 +47,7 @@ class Shop:
         self.version += 1
 
     def hub(self) -> Hub:
-        return Hub(self.see, lambda: self.version, asyncio.get_running_loop().time)
+        return Hub(self.see, lambda: self.version, asyncio.get_running_loop().time, lambda: "b1")
 
 
 @dataclass

@@ -5,6 +5,8 @@
   const STALE = 25; // seconds without a word after which the connection is taken to be lost; the daemon speaks every 10
   const AGAIN = 15; // seconds until a refused connection is tried again
   const HIDDEN = 10; // seconds after which a page that nobody looks at gives its connection to those that are seen
+  const SETTLED = 60; // seconds for which a page is kept although the daemon is another one
+  const OURS = ["open", "hidden"]; // attributes that whoever reads has set, by hand and by the filter
   const HEALTHS = ["healthy", "degraded", "unknown", "critical"];
 
   const body = document.body;
@@ -15,7 +17,9 @@
   let skew = Number(body.dataset.now) * 1000 - Date.now(); // of the daemon's clock against ours
   let shown = Number(body.dataset.now); // the time of what is shown, seconds since the epoch
   let revision = body.dataset.revision;
-  let heard = performance.now();
+  const begun = performance.now();
+  let heard = begun;
+  let tried = heard; // when the connection was asked for
   let state = "";
   let source = null;
   let timer = 0;
@@ -46,8 +50,9 @@
       if (each.textContent !== text) each.textContent = text;
     }
     if (!body.dataset.live) return;
-    if (state === "on" && (performance.now() - heard) / 1000 > STALE) lost();
-    else if (state === "lost") lost();
+    const silent = source && performance.now() - Math.max(heard, tried) > STALE * 1000;
+    if (silent || state === "lost") lost();
+    if (silent) connect(); // a connection that has died unnoticed, as in a machine that was asleep, ends in no error
   }
 
   // What has changed.
@@ -71,7 +76,7 @@
     const focused = place.contains(document.activeElement) ? document.activeElement : null;
     const reach = focused && [...place.querySelectorAll("a, summary, input, [tabindex]")];
     return {
-      open: [...place.querySelectorAll("details[data-keep][open]")].map((each) => each.dataset.keep),
+      open: new Map([...place.querySelectorAll("details[data-keep]")].map((each) => [each.dataset.keep, each.open])),
       values: [...place.querySelectorAll("input[id]")].map((each) => [each.id, each.value]),
       key: focused && (focused.id || focused.getAttribute("href") || focused.closest("[data-keep]")?.dataset.keep),
       index: focused ? reach.indexOf(focused) : -1,
@@ -80,12 +85,14 @@
   }
 
   function restore(place, kept) {
-    for (const each of place.querySelectorAll("details[data-keep]")) each.open = kept.open.includes(each.dataset.keep);
+    for (const each of place.querySelectorAll("details[data-keep]")) {
+      each.open = kept.open.get(each.dataset.keep) ?? each.open;
+    }
     for (const [id, value] of kept.values) {
       const input = document.getElementById(id);
       if (input) input.value = value;
     }
-    if (kept.index < 0) return;
+    if (kept.index < 0 || place.contains(document.activeElement)) return;
     const reach = [...place.querySelectorAll("a, summary, input, [tabindex]")];
     const same = reach.find((each) =>
       [each.id, each.getAttribute("href"), each.closest("[data-keep]")?.dataset.keep].includes(kept.key),
@@ -98,12 +105,40 @@
     }
   }
 
+  // What is the same stays the same node, so that what somebody has marked to copy stays marked.
+
+  const which = (node) => `${node.nodeName} ${node.id || node.dataset?.key || node.dataset?.keep || ""}`;
+
+  function patch(old, fresh) {
+    if (which(old) !== which(fresh)) {
+      old.replaceWith(fresh);
+    } else if (old.nodeType === Node.ELEMENT_NODE) {
+      for (const name of new Set([...old.getAttributeNames(), ...fresh.getAttributeNames()])) {
+        const value = fresh.getAttribute(name);
+        if (OURS.includes(name) || old.getAttribute(name) === value) continue;
+        if (value === null) old.removeAttribute(name);
+        else old.setAttribute(name, value);
+      }
+      fill(old, fresh);
+    } else if (old.data !== fresh.data) {
+      old.data = fresh.data;
+    }
+  }
+
+  function fill(place, fresh) {
+    const [there, wanted] = [[...place.childNodes], [...fresh.childNodes]];
+    there.slice(wanted.length).forEach((node) => node.remove());
+    wanted.forEach((node, n) => (n < there.length ? patch(there[n], node) : place.append(node)));
+  }
+
   function change(told) {
     for (const [id, html] of Object.entries(told.sections)) {
       const place = document.getElementById(id);
       if (!place) continue;
       const kept = keep(place);
-      place.innerHTML = html;
+      const fresh = document.createElement("template");
+      fresh.innerHTML = html;
+      fill(place, fresh.content);
       restore(place, kept);
     }
     // Said aloud only when it is another sentence: the numbers beside it change all the time.
@@ -123,11 +158,17 @@
     heard = performance.now();
     const told = JSON.parse(event.data);
     if (told.at) skew = told.at * 1000 - Date.now();
+    // Another version has other styles and scripts. Never twice in a minute: a balancer may lead us to two of them.
+    if (told.build && told.build !== body.dataset.build && performance.now() - begun > SETTLED * 1000) {
+      source?.close();
+      location.reload();
+    }
     return told;
   }
 
   function connect() {
     clearTimeout(timer);
+    tried = performance.now();
     if (source) source.close();
     source = new EventSource(`${body.dataset.live}&have=${encodeURIComponent(revision)}`);
     source.addEventListener("beat", (event) => {
