@@ -1,6 +1,7 @@
 """How long checks were up, in the file."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -61,13 +62,13 @@ def test_one_bad_row_is_left_out(connection, damage):
 
 def test_it_moves_to_memory_and_back(connection):
     """A disk that fails takes no history with it."""
-    file = files.in_memory()
-    uptime.save(file, [uptime.row("gateway", seen())])
-    copying.to_memory(file, connection)
-    file.execute("DELETE FROM uptime")
-    copying.to_file(connection, file, 0, keep_outbox=False)
+    with closing(files.in_memory()) as file:
+        uptime.save(file, [uptime.row("gateway", seen())])
+        copying.to_memory(file, connection)
+        file.execute("DELETE FROM uptime")
+        copying.to_file(connection, file, 0, keep_outbox=False)
 
-    assert list(uptime.load(file)) == ["gateway"]
+        assert list(uptime.load(file)) == ["gateway"]
 
 
 def test_a_database_from_before(tmp_path):
