@@ -248,7 +248,7 @@ async def test_a_client_certificate_is_shown_and_rotated(tmp_path, server):
     """A server that wants to know us gets our certificate; without it, or once it is gone, the word is tls or reset."""
     ca, context = server
     context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # from Python 3.13 on: the test's authority names no key identifiers
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # set from Python 3.13 on; ours names no key identifiers
     ours = Certificate.make(tmp_path, "ours", issuer=ca)
     base = Network(ca_file=str(ca.file), server_name="there.example")
     network = Network(client_cert=str(ours.file), client_key=str(ours.key_file)).over(base)
