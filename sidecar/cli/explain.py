@@ -186,8 +186,8 @@ def _explained(story: Known, found: Known) -> Iterator[str]:
         value = f", value {screen.brief(alert['value'])}{fires}"
         samples = f", of {alert['samples']:.0f} samples" if alert["samples"] is not None else ""
         yield f"  now: {state}{value if alert['state'] != 'ended' else ''}{samples}"
-        verdict = alert["verdict"].replace("_", " ")
-        for word, text in (("evidence", alert["evidence"]), ("verdict", verdict), ("next step", alert["next_step"])):
+        blame = alert.get("blame") or alert["verdict"].replace("_", " ")  # another version may have the word alone
+        for word, text in (("evidence", alert["evidence"]), ("whose fault", blame), ("next step", alert["next_step"])):
             if text and alert["state"] != "ended":
                 yield from screen.wrapped(f"{word}: {text}", indent=2, hanging=2)
     else:
