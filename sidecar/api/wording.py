@@ -140,7 +140,8 @@ def _due(record: Record, at: float | None, alert: Alert | None) -> Due | None:
         then = "" if at is None else "; decided again"
         return Due(at, f"nothing, because {_muted(record.reason)}{then}", record.channel)
     if record.reason == COOLDOWN:
-        return Due(at, "told again, when the cooldown has passed", record.channel)
+        again = "tried again, because the last message did not arrive," if record.failed else "told again,"
+        return Due(at, f"{again} when the cooldown has passed", record.channel)
     if record.reason == ACKED:
         return Due(None, "nothing before its end, because somebody acknowledged it", record.channel)
     if record.open and at is not None:
