@@ -265,6 +265,23 @@ def test_preview_shows_the_words(preview):
     assert "cluster=eu1" in said.out
 
 
+@pytest.mark.parametrize(
+    ("words", "reason", "advice"),
+    [
+        pytest.param([], "(timeout)", "whether the check's model is affected", id="made up"),
+        pytest.param(
+            ["--label", "error_type=overloaded"], "(overloaded)", "no capacity for this model", id="as wished"
+        ),
+    ],
+)
+def test_preview_gives_the_advice_for_its_reason(words, reason, advice, preview):
+    """What it says to do next is for the reason that it shows, and not for another."""
+    shown = " ".join(preview("ClaudeDown", "--channel", "ops", *words).out.split())
+
+    assert reason in shown
+    assert advice in shown
+
+
 def test_preview_stays_within_the_terminal(preview, monkeypatch):
     """Long lines of a message go on below; what is JSON stays in one piece."""
     monkeypatch.setenv("COLUMNS", "60")

@@ -135,7 +135,7 @@ def _value(rule: Alerting) -> float:
 
 
 def _answers(found: Sample) -> Callable[[str], Sequence[tuple[Labels, float]]]:
-    """What queries of templates find: one element each, like what was *found*."""
+    """What queries of templates find: one element each, like what was *found*; none for another reason."""
 
     def query(text: str) -> Sequence[tuple[Labels, float]]:
         try:
@@ -146,10 +146,14 @@ def _answers(found: Sample) -> Callable[[str], Sequence[tuple[Labels, float]]]:
         labels = {**_EXAMPLES, **found.labels}
         if names is not None:
             labels = {name: labels.get(name, f"example-{name}") for name in names}
-        for node in ast.walk(expr):
-            for matcher in node.matchers if isinstance(node, ast.Selector) else ():
+        selectors = [node for node in ast.walk(expr) if isinstance(node, ast.Selector)]
+        for selector in selectors:
+            for matcher in selector.matchers:
                 if matcher.op is MatchOp.NE and labels.get(matcher.name) == matcher.value:
                     labels[matcher.name] = f"another-{matcher.name}"
+        reason = found.labels.get("error_type", _EXAMPLES["error_type"])
+        if not _fits(selectors[:1], Labels({"error_type": reason})):  # what stands first is what is asked for
+            return []
         return [(Labels(labels), found.value or 1.0)]
 
     return query
