@@ -42,6 +42,11 @@ class Overview(View):
         return self._seen.config.settings.external_labels
 
     @property
+    def timezone(self) -> str:
+        """The zone of the people who are told."""
+        return self._seen.config.settings.timezone
+
+    @property
     def configuration(self) -> Configuration:
         """What runs, and how the last attempt to take up another configuration went."""
         return self._seen.reloader.status

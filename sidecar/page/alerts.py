@@ -77,7 +77,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The alerts of one state: so many with all their words, the worst and then the oldest first; and how many more."""
+    """The alerts of one state: so many with all their words, and how many more.
+
+    The worst first; of these, those about critical checks; of these, the oldest.
+    """
 
     shown: Sequence[Shown]
     more: int
@@ -144,5 +147,6 @@ def _shown(alert: Alert, telling: _Once, quiet: Quieting, waiting: Collection[Ke
     )
 
 
-def _rank(alert: Alert) -> tuple[int, float, str]:
-    return severity_rank(alert.severity), alert.active_at, alert.fingerprint
+def _rank(alert: Alert) -> tuple[int, bool, float, str]:
+    critical = alert.labels.text("critical") == "true"  # it is about a check that decides the headline
+    return severity_rank(alert.severity), not critical, alert.active_at, alert.fingerprint

@@ -28,6 +28,11 @@ class Daemon(v1.Daemon, Protocol):
         ...
 
     @property
+    def timezone(self) -> str:
+        """The zone of the people who are told; times are said in it beside UTC."""
+        ...
+
+    @property
     def configuration(self) -> Configuration:
         """What runs, and how the last attempt to take up another configuration went."""
         ...

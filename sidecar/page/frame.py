@@ -6,6 +6,7 @@ A view makes its sections with a `Frame`:
     return Page("claude", (frame.section("summary", "check/summary.html", check=check),), status="down")
 
 Templates are found in `templates/`; all that they are given is escaped. They know `now` (seconds since the epoch),
+`zone` (of the people who read, as a `tzinfo`),
 `root` (the way to `/`, for links: `href="{{ root }}alerts/{{ fingerprint }}"`), the filters `when`, `seconds`,
 `percent`, `dollars`, `segment`, and the functions of `graphics`.
 """
@@ -27,6 +28,7 @@ from sidecar.model import durations
 from sidecar.model.uptime import WINDOWS
 from sidecar.page import assets, graphics, times, writing
 from sidecar.secrets import redact
+from sidecar.templating.times import zone
 
 _NO_PARTS: Final[Mapping[str, Markup]] = MappingProxyType({})
 
@@ -79,15 +81,19 @@ class Page:
 
 
 class Frame:
-    """Makes the sections of one page, as they are at *now*; *root* is the way from the page to `/`."""
+    """Makes the sections of one page, as they are at *now*, for people in the time zone *timezone*.
 
-    def __init__(self, now: float, root: str = "") -> None:
+    *root* is the way from the page to `/`.
+    """
+
+    def __init__(self, now: float, root: str = "", timezone: str = "UTC") -> None:
         self.now = now
         self.root = root
+        self._zone = zone(timezone)
 
     def html(self, template: str, **context: Any) -> Markup:
         """What the template of that name makes of *context*."""
-        made = environment().get_template(template).render(now=self.now, root=self.root, **context)
+        made = environment().get_template(template).render(now=self.now, root=self.root, zone=self._zone, **context)
         return Markup(made.strip())  # noqa: S704 -- escaped by the template
 
     def section(self, id_: str, template: str, **context: Any) -> Section:
@@ -102,11 +108,12 @@ class Around:
     pod: str
     labels: Mapping[str, str]
     version: str
+    timezone: str = "UTC"
 
     @property
     def build(self) -> str:
         """The same as long as an open page can stay: its parts are replaced, but not its style and its script."""
-        told = [self.version, sorted(self.labels.items()), *map(assets.version, ("page.css", "page.js"))]
+        told = [self.version, self.timezone, sorted(self.labels.items()), *map(assets.version, ("page.css", "page.js"))]
         return hashlib.blake2s(json.dumps(told).encode(), digest_size=8).hexdigest()
 
 

@@ -35,7 +35,7 @@ class Headline:
     text: str
     at: float | None  # since when, seconds since the epoch
     check: str  # the check whose reason says more
-    alerts: str  # what fires, in words; empty when nothing does, or the sentence says it
+    beside: str  # what fires, and what else is down; empty when nothing is, or the sentence says it
     several: bool = False  # whether *at* is when the first of several began
 
 
@@ -43,11 +43,16 @@ def headline(found: Health, alerts: Sequence[Alert]) -> Headline:
     """What is to be said of *found*, the health, and of the *alerts* that fire."""
     firing = [alert for alert in alerts if alert.firing]
     tone = found.status
-    if tone is Status.HEALTHY and firing:
-        serious = any(severity_rank(alert.severity) <= _SERIOUS for alert in firing)
-        tone = Status.CRITICAL if serious else Status.DEGRADED
+    if any(severity_rank(alert.severity) <= _SERIOUS for alert in firing):
+        tone = Status.CRITICAL
+    elif firing and tone is Status.HEALTHY:
+        tone = Status.DEGRADED
     told = words(len(firing), "alert") + (" fires" if len(firing) == 1 else " fire") if firing else ""
     said = _said(found, firing)
+    others = sum(check.status is CheckStatus.DOWN for check in found.checks) - len(found.critical_failures)
+    if found.critical_failures and others:
+        verb = "is" if others == 1 else "are"
+        told = "; ".join(filter(None, (told, f"{words(others, 'other check')} {verb} down, too")))
     if found.status is Status.HEALTHY and firing:
         return Headline(tone, f"{told}, although {said.text}", None, "", "")
     return Headline(tone, f"{found.status.value.capitalize()}: {said.text}", said.at, said.check, told, said.several)

@@ -15,6 +15,8 @@ from sidecar.model.samples import Family
 from sidecar.page.daemon import Daemon
 
 HOUR: Final = 3600.0
+MINUTES: Final = 300.0
+"""Seconds of which it tells beside the hour."""
 _NOBODY: Final = Health(Status.UNKNOWN, (), (), 0.0)
 """The summary counts checks, too; here they are counted elsewhere, and with a thousand of them that is slow."""
 _QUANTILES: Final = ("0.5", "0.95", "0.99")
@@ -112,7 +114,7 @@ def gather(daemon: Daemon, now: float) -> Numbers:
 
 def _distributions(now: Sequence[Percentiles], hour: Sequence[Percentiles]) -> Iterator[Distribution]:
     recent = {(one.metric, tuple(one.labels.items())): one for one in now if one.samples}
-    for one in hour:
+    for one in sorted(hour, key=lambda one: [one.labels.get(name, "") for name in ("model", "source", "target")]):
         if one.samples:
             yield Distribution(one.labels, one.metric, recent.get((one.metric, tuple(one.labels.items()))), one)
 

@@ -115,7 +115,7 @@ class Site:
         )
 
     def _around(self) -> Around:
-        return Around(self._daemon.pod, dict(self._daemon.external_labels), self._version)
+        return Around(self._daemon.pod, dict(self._daemon.external_labels), self._version, self._daemon.timezone)
 
 
 def html(text: str, status: int = 200) -> web.Response:

@@ -1,8 +1,8 @@
-"""Times as the page shows them: absolute in UTC, and beside that how long ago."""
+"""Times as the page shows them: absolute in UTC, where people are, and how long ago."""
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from jinja2 import pass_context
@@ -41,7 +41,8 @@ def relative(at: float, now: float, form: str = "ago") -> str:
 def when(context: Mapping[str, Any], at: float | None, form: str = "ago") -> Markup:
     """A filter: the time *at* with its relative words, which the page's script keeps true; a dash for None.
 
-    The words stand alone in a `span.ago`, so that two renderings can be compared without them.
+    The words stand alone in a `span.ago`, so that two renderings can be compared without them. What the time is where
+    people are shows when they point at it, and with the form `for` at once.
     """
     if at is None:
         return Markup("–")
@@ -49,7 +50,11 @@ def when(context: Mapping[str, Any], at: float | None, form: str = "ago") -> Mar
     words = Markup('<span class="ago" data-at="{:.3f}" data-form="{}">{}</span>').format(
         at, form, relative(at, now, form)
     )
-    time = Markup('<time datetime="{}">{}</time>').format(iso(at), clock(at, now))
+    there = local(at, context.get("zone", UTC))
+    title = Markup(' title="{}"').format(there) if there else ""
+    time = Markup('<time datetime="{}"{}>{}</time>').format(iso(at), title, clock(at, now))
+    if there and form == "for":
+        time += Markup(', <span class="nowrap">{}</span>').format(there)
     return (Markup("{} ({})") if form == "for" else Markup("{} {}")).format(time, words)
 
 
@@ -76,6 +81,15 @@ def clock(at: float, now: float) -> str:
     if then.year == today.year:
         return f"{then.day} {then:%b %H:%M:%S} UTC"
     return then.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def local(at: float, zone: tzinfo) -> str:
+    """`05:12:04 CEST`, with the date in front when it is another day than in UTC; empty where UTC is the time."""
+    then = _moment(at)
+    there = then.astimezone(zone)
+    if there.tzname() == "UTC":
+        return ""
+    return there.strftime("%H:%M:%S %Z") if there.date() == then.date() else f"{there.day} {there:%b %H:%M:%S %Z}"
 
 
 def _moment(at: float) -> datetime:

@@ -3,10 +3,15 @@
 import asyncio
 import json
 import re
+from unittest import mock
+
+import pytest
 
 from sidecar.model.matchers import Matcher, MatchOp
+from sidecar.model.notifications import Blame
 from sidecar.page import rows
 from sidecar.page.frame import POLICY
+from sidecar.services.culprits import Culprits
 from tests.page.reading import said, section, words
 
 STEPS = """
@@ -136,6 +141,7 @@ async def test_what_people_said_of_alerts(world, looking):
 
     assert "acknowledged by ann <a> 12:0" in said(page.text, "firing")
     assert "silenced by ben until 13:0" in said(page.text, "firing")
+    assert "1 alert fires. It is acknowledged or silenced." in said(page.text, "headline")
     quiet = said(page.text, "quiet")
     assert 'alertname="TargetDown" by ben, until 13:0' in quiet
     assert "covers 1 firing alert" in quiet
@@ -150,6 +156,39 @@ async def test_nothing_to_watch_is_said_and_not_called_well(world, looking):
     assert "Unknown: nothing is watched: the configuration has no checks" in said(page.text, "headline")
     assert "The configuration has no checks" in said(page.text, "checks")
     assert "nobody is told" in said(page.text, "channels")
+
+
+@pytest.mark.parametrize(
+    ("without", "sentence"),
+    [
+        pytest.param({"rules": []}, "The configuration has no rules: whatever happens, nobody is told.", id="no rules"),
+        pytest.param({"channels": []}, "The configuration has no channels: nobody is told.", id="no channels"),
+    ],
+)
+async def test_that_nobody_will_be_told_is_said_before_it_matters(world, looking, without, sentence):
+    """While all is well, what would keep people from hearing that it is not stands beside it."""
+    await world.start(world.settings(STEPS) | without)
+    await asyncio.sleep(30)
+
+    headline = said((await looking.get("/")).text, "headline")
+
+    assert "Healthy: the only check is up" in headline
+    assert sentence in headline
+
+
+async def test_whose_fault_it_is_is_said_as_in_messages(world, looking):
+    """In the headline, in the alert and on its page, in the words in which people were told."""
+    blame = Blame("gateway", "the gateway, or the way to it", "reset; direct reached the API itself")
+    await outage(world, timezone="Asia/Tokyo")
+    with mock.patch.object(Culprits, "of", return_value=blame):
+        page = await looking.get("/")
+        (alert,) = [one for one in world.app.book.alerts() if one.firing]
+        about = await looking.get(f"/alerts/{alert.fingerprint}")
+
+    for text in (said(page.text, "headline"), said(page.text, "firing"), said(about.text, "alert")):
+        assert f"Whose fault {blame}" in text
+        assert re.search(r"since 12:00:3\d UTC , 21:00:3\d JST \(", text)
+    assert "it is said for Asia/Tokyo" in page.text
 
 
 async def test_it_says_who_it_is(world, looking):

@@ -16,6 +16,8 @@ from sidecar.page.frame import Frame, Section, digest, environment
 from sidecar.page.graphics import bar, sparkline, strip
 from sidecar.page.headline import Headline, headline
 from sidecar.secrets import Secret
+from sidecar.templating.times import zone as zoned
+from tests.page.reading import words
 
 NOON = 1767614400.0  # 2026-01-05 12:00:00 UTC
 DOWN, UP, UNKNOWN = CheckStatus.DOWN, CheckStatus.UP, CheckStatus.UNKNOWN
@@ -241,6 +243,13 @@ def said(checks: list[CheckView], alerts: list[Alert] | None = None) -> Headline
             id="many are down",
         ),
         pytest.param([view("a", DOWN), view("b", UP)], [], "degraded", "Degraded: a is down", id="one that is not"),
+        pytest.param(
+            [view("a", DOWN)],
+            [alert("X", "critical")],
+            "critical",
+            "Degraded: a is down",
+            id="one whose alert is serious",
+        ),
         pytest.param([], [], "unknown", "Unknown: nothing is watched: the configuration has no checks", id="nothing"),
         pytest.param(
             [view("a", UNKNOWN, last=None)], [], "unknown", "Unknown: no result yet of a", id="before the first"
@@ -274,7 +283,34 @@ def test_an_outage_began_when_its_alert_says():
     found = said([view("a", DOWN, critical=True)], [alert("ADown", "critical", "a", NOON - 600)])
 
     assert found.at == NOON - 600
-    assert found.alerts == "1 alert fires"
+    assert found.beside == "1 alert fires"
+
+
+def test_what_else_is_down_is_not_hidden():
+    """The sentence is about the critical check; how many others are down stands beside it."""
+    checks = [view("a", DOWN, critical=True), view("b", DOWN), view("c", DOWN), view("d", UP)]
+
+    assert said(checks, [alert("X", "warning")]).beside == "1 alert fires; 2 other checks are down, too"
+    assert said(checks[:2], []).beside == "1 other check is down, too"
+
+
+@pytest.mark.parametrize(
+    ("zone", "there"),
+    [
+        pytest.param("UTC", "", id="UTC"),
+        pytest.param("", "", id="none"),
+        pytest.param("Europe/Berlin", "13:00:00 CET", id="the same day"),
+        pytest.param("Pacific/Auckland", "6 Jan 01:00:00 NZDT", id="the next day"),
+    ],
+)
+def test_times_where_people_are(zone, there):
+    """Beside UTC a time is said as clocks on the wall have it, as in messages."""
+    context = {"now": NOON + 300, "zone": zoned(zone)}
+    since, ago = str(times.when(context, NOON, "for")), str(times.when(context, NOON))
+
+    assert words(since) == f"12:00:00 UTC{' , ' + there if there else ''} ( 5 min )"
+    assert words(ago) == "12:00:00 UTC 5 min ago"
+    assert (f'title="{there}"' in ago) is bool(there)
 
 
 @pytest.mark.parametrize(

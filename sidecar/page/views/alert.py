@@ -50,7 +50,7 @@ async def look(daemon: Daemon, fingerprint: str, /) -> Callable[[], Page]:
         entries=entries,
         watched=headline.Watched.of(daemon),
     )
-    return partial(_page, seen, Frame(now, "../"))
+    return partial(_page, seen, Frame(now, "../", daemon.timezone))
 
 
 def _story(connection: sqlite3.Connection, fingerprint: str) -> tuple[Sequence[Entry], Named | None]:

@@ -73,7 +73,7 @@ async def look(daemon: Daemon, name: str, /) -> Callable[[], Page]:
         above=list(_near([one.name for one in daemon.checks if name in one.depends_on], states)),
         url=daemon.external_url.rstrip("/"),
     )
-    return partial(_page, seen, Frame(now, "../"))
+    return partial(_page, seen, Frame(now, "../", daemon.timezone))
 
 
 async def _live(daemon: Daemon, name: str, now: float) -> list[tuple[Labels, float]]:

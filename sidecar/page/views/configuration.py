@@ -15,7 +15,7 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
     """The configuration as it is now."""
     text = await asyncio.to_thread(daemon.effective)
     seen = _Seen(daemon.configuration, text, ruling.gather(daemon), headline.Watched.of(daemon))
-    return partial(_page, seen, Frame(daemon.now()))
+    return partial(_page, seen, Frame(daemon.now(), timezone=daemon.timezone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class _Seen:
     channels: Sequence[telling.Told]
     quiet: telling.Quiet
     configuration: Configuration
-    failing: int  # rules that cannot be evaluated
+    rules: int
+    failing: int  # of these, how many cannot be evaluated
     pod: str
     path: str
     retention: float
@@ -60,12 +61,13 @@ async def look(daemon: Daemon, _: str, /) -> Callable[[], Page]:
         channels=await telling.channels(daemon, found.hour, over.given_up, now),
         quiet=telling.quiet(daemon, now),
         configuration=daemon.configuration,
+        rules=len(daemon.rules),
         failing=ruling.failing(daemon),
         pod=daemon.pod,
         path=str(daemon.database.path or ""),
         retention=daemon.retention,
     )
-    return partial(_page, seen, Frame(now))
+    return partial(_page, seen, Frame(now, timezone=daemon.timezone))
 
 
 def forget(daemon: Daemon) -> None:
@@ -88,7 +90,16 @@ def _page(seen: _Seen, frame: Frame) -> Page:
 def _first(seen: _Seen, head: headline.Headline, frame: Frame) -> Iterator[Section]:
     """What somebody who was woken wants to know."""
     reason = next((known.row.reason for known in seen.checks if known.row.check.name == head.check), "")
-    yield frame.section("headline", "headline.html", headline=head, reason=reason, notes=list(_notes(seen)))
+    about = [one.said.blame for one in seen.firing.shown if head.check and one.check == head.check]
+    yield frame.section(
+        "headline",
+        "headline.html",
+        headline=head,
+        reason=reason,
+        blame=next(filter(None, about), ""),
+        quieted=_quieted(seen.firing),
+        notes=list(_notes(seen)),
+    )
     yield frame.section("firing", "firing.html", firing=seen.firing)
     yield frame.section("pending", "pending.html", pending=seen.pending)
     yield rows.section(seen.checks, frame)
@@ -107,6 +118,7 @@ def _then(seen: _Seen, frame: Frame) -> Iterator[Section]:
         "claude.html",
         numbers=found,
         period=period,
+        longer=frame.now - found.since > numbers.MINUTES,
         several_targets=len(targets) > 1,
         requests=sorted(found.requests, key=_badness)[:_KINDS],
     )
@@ -125,6 +137,16 @@ def _then(seen: _Seen, frame: Frame) -> Iterator[Section]:
     )
 
 
+def _quieted(firing: alerts.Found) -> str:
+    """How many of the alerts that fire somebody knows of, or wants to hear nothing of."""
+    known = sum(one.ack is not None or bool(one.silences) for one in firing.shown)
+    total = len(firing.shown) + firing.more
+    if not known:
+        return ""
+    which = "It is" if total == 1 else "All are" if known == total else f"{known} of the {total} alerts are"
+    return which + " acknowledged or silenced"
+
+
 def _notes(seen: _Seen) -> Iterator[tuple[str, str]]:
     """What is wrong with ourselves, and where more is said of it."""
     if seen.configuration.problem:
@@ -137,6 +159,10 @@ def _notes(seen: _Seen) -> Iterator[tuple[str, str]]:
     if seen.failing:
         verb = "it judges" if seen.failing == 1 else "they judge"
         yield f"{words(seen.failing, 'rule')} cannot be evaluated: what {verb} is not watched.", "configuration#rules"
+    if not seen.rules:
+        yield "The configuration has no rules: whatever happens, nobody is told.", ""
+    elif not seen.channels:
+        yield "The configuration has no channels: nobody is told.", ""
     silent = [one.name for one in seen.channels if one.open]
     if silent:
         yield f"Messages do not get through to {', '.join(silent)}.", "#channels"
