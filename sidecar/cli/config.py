@@ -14,12 +14,14 @@ from sidecar import plugins
 from sidecar.channels import Channel
 from sidecar.checks import Check
 from sidecar.cli import files
+from sidecar.cli.diagnose.places import secrets
 from sidecar.cli.groups import notes
 from sidecar.cli.rules import reading
 from sidecar.config.showing import effective
 from sidecar.model.errors import ConfigError
 from sidecar.rules.compiled import Alerting
 from sidecar.rules.lint import lint
+from sidecar.secrets import SecretError
 
 FILE = click.argument("file", type=click.Path(path_type=Path), default="sidecar.yml", envvar="SIDECAR_CONFIG")
 
@@ -116,7 +118,19 @@ def _notes(found: configuration.Config) -> list[str]:
         notes.append("no check is `critical: true`: /health answers 503 only while every check is unknown")
     networks = {item.name: item.network for item in found.checks} | {item.name: item.network for item in found.channels}
     notes += [f"{name}: {note}" for name, network in networks.items() if network for note in network.notes]
-    return [*notes, *_about_rules(found)]
+    return [*notes, *_about_secrets(found), *_about_rules(found)]
+
+
+def _about_secrets(found: configuration.Config) -> Iterator[str]:
+    """The files of secrets that are not here; the daemon starts without most of them, and they may be mounted there."""
+    named: tuple[Check | Channel, ...] = (*found.checks, *found.channels)
+    parts = [("", found.settings), *((f"{one.name}.", one) for one in named)]
+    for prefix, part in parts:
+        for path, secret in secrets(part):
+            try:
+                secret.reveal()
+            except SecretError as exc:
+                yield f"{prefix}{path}: {exc}"
 
 
 def _about_rules(found: configuration.Config) -> Iterator[str]:

@@ -92,6 +92,21 @@ def test_check_says_what_is_odd_about_rules(sidecar, file):
     assert f"{file}: note: {said[-1]}" in sidecar("config", "check", file).out
 
 
+def test_check_names_the_secrets_that_are_not_here(sidecar, file):
+    """A secret's file may be mounted only where the daemon runs: it is no mistake, and a slip in its path is seen."""
+    here, gone = file.with_name("here"), file.with_name("gone")
+    here.write_text("canary-a-key")
+    checks = [{"name": path.name, "type": "claude.models", "api_key": {"file": str(path)}} for path in (here, gone)]
+    file.write_text(json.dumps({"checks": checks}))
+
+    said = sidecar("config", "check", file, "--json")
+
+    assert said.code == 0
+    assert [note for note in json.loads(said.out)["notes"] if "api_key" in note] == [
+        f"gone.api_key: the secret's file {gone} cannot be read: No such file or directory; is it mounted?"
+    ]
+
+
 def test_check_says_nothing_of_what_is_shipped(sidecar, file):
     """Packs as they are give no notes, whatever the channels take; nor does it say twice that there are no rules."""
     packs = ", ".join(f"{{pack: {name}}}" for name in configuration.packs())
