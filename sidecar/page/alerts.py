@@ -40,7 +40,9 @@ class Shown:
 
     @property
     def tone(self) -> str:
-        """How bad it is, as a class of the style."""
+        """How bad it is, as a class of the style; what ended is not bad any more."""
+        if self.alert.state is AlertState.ENDED:
+            return ""
         return _TONES.get(severity_rank(self.alert.severity), "")
 
     @property

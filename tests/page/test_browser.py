@@ -12,6 +12,13 @@ from tests.page.stage import WIDE, Stage
 from tests.programs import module
 
 PHONE = ViewportSize(width=380, height=800)
+HALF = ViewportSize(width=700, height=800)
+LINED_UP = """
+    ["state", "name", "graph-strip", "uptime"]
+        .map((each) => document.querySelector(`.checks > li .${each}`).getBoundingClientRect())
+        .every((box, n, all) => n === 0 || (box.left >= all[n - 1].right && box.top - all[0].top < 20))
+"""
+"""Whether what a row tells stands side by side, in that order."""
 FOCUSABLE = "a[href], summary, input, [tabindex='0']"
 
 
@@ -53,6 +60,7 @@ def test_a_fault_is_seen_without_a_reload(stage):
             await heading(page, "Healthy: all 6 checks are up")
             await expect(page.locator("#live")).to_have_text("live")
             await page.evaluate("window.mark = 'the same document'")
+            assert await page.evaluate(LINED_UP)
             details = page.locator("li[data-name=claude] details")
             await details.locator("summary").click()
             await page.evaluate("getSelection().selectAllChildren(document.querySelector('li[data-name=claude] a'))")
@@ -119,10 +127,9 @@ def test_nobody_is_left_out(stage):
                     await page.emulate_media(color_scheme="dark")
                     found += [(f"{path} in dark", one) for one in await _judged(page, "{runOnly: ['color-contrast']}")]
                     await page.emulate_media(color_scheme="light")
-                await page.set_viewport_size(PHONE)
-                width = await page.evaluate("document.documentElement.scrollWidth")
-                assert width <= PHONE["width"], path
-                await page.set_viewport_size(WIDE)
+                for size in (PHONE, HALF, WIDE):
+                    await page.set_viewport_size(size)
+                    assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
         return found
 
     assert stage.run(story()) == []
