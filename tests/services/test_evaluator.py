@@ -13,6 +13,7 @@ from sidecar.rules.engine import Engine, Result
 from sidecar.rules.files import Source, load_rules
 from sidecar.services.evaluator import Evaluator, Stopped
 from sidecar.store import Store
+from tests.services.desk import step_wall
 
 RULES = """
 groups:
@@ -120,7 +121,7 @@ async def test_after_a_jump_back_it_is_asked_anew(clock):
     task = asyncio.create_task(run(daemon, 10))
     await asyncio.sleep(5)
     daemon.asked.clear()
-    asyncio.get_running_loop().step_wall(-3600)
+    step_wall(-3600)
     await task
 
     assert daemon.asked
