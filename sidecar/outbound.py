@@ -267,11 +267,16 @@ class _Connector(aiohttp.TCPConnector):
         return await super()._resolve_host(*self._network.address(host, port), traces=traces)
 
 
+# OpenSSL's reasons when bytes come that are no record of TLS.
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+
+
 def _reason(exc: Exception) -> str:
     """What the operating system or OpenSSL says; aiohttp's own texts repeat the URL, its query with it."""
     inner = getattr(exc, "os_error", None) or getattr(exc, "certificate_error", None) or exc
     if isinstance(inner, ssl.SSLError):
-        return getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or type(inner).__name__
+        said = getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or type(inner).__name__
+        return f"what answers there does not speak TLS ({said}); is it http://?" if said in _NO_TLS else str(said)
     if isinstance(inner, OSError) and inner.errno and inner.errno > 0:  # a resolver's own numbers are below
         return os.strerror(inner.errno).lower()  # asyncio puts words of its own, with the address, in their place
     return type(inner).__name__

@@ -227,6 +227,7 @@ def test_rules_from_the_environment(monkeypatch):
             "http: {listen: nope}", "http.listen: got the address 'nope', expected host:port", id="no address"
         ),
         pytest.param('http: {listen: ""}', "http.listen: ", id="nowhere"),
+        pytest.param("http: {token: {env: NOT_THERE}}", "http.token: the environment has no NOT_THERE", id="no secret"),
         pytest.param("http: {public: nope}", "http.public: got the address 'nope'", id="no public address"),
         pytest.param("http: {listen: ':9797'}", "http: got http.listen 0.0.0.0:9797, which other", id="wide, no token"),
         pytest.param(

@@ -498,6 +498,8 @@ async def test_no_tls_there():
         failure = await refused(Outbound(), f"https://localhost:{port}/")
 
     assert (failure.error_type, failure.sent) == ("tls", False)
+    assert "does not speak TLS" in str(failure)
+    assert str(failure).endswith("; is it http://?")
 
 
 async def test_a_whole_server(wire, outbound):

@@ -156,7 +156,8 @@ class Fault:
             fault: Self = TypeAdapter(cls).validate_python(value)
         except ValidationError as exc:
             problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'fault'}: {_words(e['msg'])}" for e in exc.errors())
-            raise FaultError(f"got the fault {value!r}: {problems}") from exc
+            shown = value if not isinstance(value, dict) else ",".join(f"{name}={each}" for name, each in value.items())
+            raise FaultError(f"got the fault {shown!r}: {problems}") from exc
         return fault
 
     def __str__(self) -> str:

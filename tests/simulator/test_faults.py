@@ -34,7 +34,7 @@ def test_a_fault_is_read_from_a_line_of_text(text, fault):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        pytest.param("explode", ["explode", "overloaded"], id="an unknown kind"),
+        pytest.param("explode", ["got the fault 'kind=explode'", "overloaded"], id="an unknown kind"),
         pytest.param("overloaded@soon", ["start: got 'soon', expected a duration", "30s"], id="a time that is none"),
         pytest.param("overloaded@1s-", ["overloaded@1s-", "KIND[@START"], id="half a range"),
         pytest.param("overloaded,probability", ["probability", "NAME=VALUE"], id="a parameter without a value"),
