@@ -29,6 +29,7 @@ async def test_how_long_a_check_was_up(world, api):
 
 async def test_nothing_was_seen_yet(world, api):
     """Without a state there is no share."""
+    world.wire.hang("gateway")
     await world.start()
 
     check = (await api.get("/api/v1/checks/gateway")).data
