@@ -88,9 +88,10 @@ class Living:
             raise self.error
         try:
             alerts = self.client().data("/api/v1/alerts")["alerts"]
+            waiting = self.client().data("/api/v1/notifications")["waiting"]
         except NoAnswer:
             return False
-        return any(channel["open"] for alert in alerts for channel in alert["channels"])
+        return not waiting and any(channel["open"] for alert in alerts for channel in alert["channels"])
 
 
 @contextmanager

@@ -102,6 +102,27 @@ def test_what_is_wrong_stands_above_what_is_well(monkeypatch):
     assert sum(line == "    → look" for line in screen) == 10
 
 
+@pytest.mark.parametrize(
+    ("waiting", "said"),
+    [
+        pytest.param([], "told: oncall, mail ", id="all have heard of it"),
+        pytest.param([("opening", "mail")], "told: oncall, on its way to mail ", id="one has not"),
+        pytest.param(
+            [("opening", "mail"), ("opening", "oncall")], "told: nobody yet, on its way to oncall, mail ", id="nobody"
+        ),
+        pytest.param([("reminder", "mail")], "told: oncall, mail ", id="a reminder waits"),
+    ],
+)
+def test_told_is_who_has_heard_of_it(waiting, said, monkeypatch):
+    """A channel that is away has not been told yet."""
+    about = [{"fingerprint": alert("A")["fingerprint"]}]
+    messages = [{"kind": kind, "channel": channel, "alerts": about} for kind, channel in waiting]
+
+    screen = shown(known([], [alert("A")]) | {"waiting": messages}, monkeypatch, 200)
+
+    assert any(f"; {said}" in line for line in screen)
+
+
 def test_the_worst_alert_is_the_first(monkeypatch):
     """What fires stands above what is about to, and critical above warning."""
     alerts = [

@@ -30,6 +30,7 @@ ANSWERS = {
     "/api/v1/checks": INCIDENT["checks"],
     "/api/v1/alerts": {"alerts": INCIDENT["alerts"]},
     "/api/v1/silences": {"silences": INCIDENT["silences"]},
+    "/api/v1/notifications": {"waiting": []},
 }
 
 

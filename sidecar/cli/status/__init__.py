@@ -21,8 +21,8 @@ _MOST = 30
         "sidecar status --watch",
         "sidecar status --window 1h --json",
         "sidecar status --url unix:///run/sidecar.sock",
-        json="{summary, checks, alerts, silences}, each as the API has it under /api/v1/; with --watch one such "
-        'object a line, or {"error": …} while there is no answer.',
+        json="{summary, checks, alerts, waiting, silences}, each as the API has it under /api/v1/, waiting being the "
+        'messages that wait; with --watch one such object a line, or {"error": …} while there is no answer.',
     )
 )
 @click.option(

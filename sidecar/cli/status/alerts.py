@@ -1,12 +1,15 @@
 """The alerts: what fires, whom it was told to, what to do, what comes next; and what is silenced."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from sidecar.cli import screen
 from sidecar.cli.status.blocks import Block, Rank, Section
 from sidecar.cli.status.looking import Known
 from sidecar.cli.tables import Column, fitted
+
+Untold = Collection[tuple[str, str]]
+"""Alerts, by fingerprint, and channels that have not heard of them yet."""
 
 _COLOURS: Final = {"firing": "red", "pending": "yellow"}
 _SEVERITIES: Final = ("critical", "error", "warning", "info")
@@ -19,10 +22,16 @@ _FIRST: Final = 3
 """Alerts that stay on the screen as long as anything does."""
 
 
-def section(alerts: Sequence[Known], now: float) -> Section:
-    """Those that fire above those that are about to, the worst first."""
+def section(alerts: Sequence[Known], now: float, waiting: Sequence[Known] = ()) -> Section:
+    """Those that fire above those that are about to, the worst first; *waiting* are the messages on their way."""
     known = sorted(alerts, key=_order)
-    blocks = tuple(_block(alert, now, n) for n, alert in enumerate(known))
+    untold = {
+        (one["fingerprint"], message["channel"])
+        for message in waiting
+        if message["kind"] == "opening"
+        for one in message["alerts"]
+    }
+    blocks = tuple(_block(alert, now, n, untold) for n, alert in enumerate(known))
     return Section("ALERTS", blocks or (Block(("  nothing is pending, nothing fires",), Rank.MORE),), "alert")
 
 
@@ -51,8 +60,8 @@ def _order(alert: Known) -> tuple[bool, int, float]:
     return (alert["state"] != "firing", worst, screen.moment(alert.get("fired_at")) or 0.0)
 
 
-def _block(alert: Known, now: float, n: int) -> Block:
-    head = tuple(_head(alert))
+def _block(alert: Known, now: float, n: int, untold: Untold) -> Block:
+    head = tuple(_head(alert, untold))
     words = tuple(_words(alert, now)) if n < _WITH_WORDS else ()
     rank = Rank.UNSURE if alert["state"] != "firing" else Rank.BROKEN if n < _FIRST else Rank.BAD
     advice = tuple(screen.wrapped(alert["next_step"], _ARROW, most=2))
@@ -60,9 +69,18 @@ def _block(alert: Known, now: float, n: int) -> Block:
     return Block((*head, *words), rank, shorter, kind=alert["state"])
 
 
-def _head(alert: Known) -> Iterator[str]:
-    told = [channel["channel"] for channel in alert["channels"] if channel["open"]]
-    who = f"told: {', '.join(told)}" if told else "nobody is told"
+def _who(alert: Known, untold: Untold) -> str:
+    """Whom it was told to, and to whom the message that opens it is still on its way."""
+    meant = [channel["channel"] for channel in alert["channels"] if channel["open"]]
+    coming = [channel for channel in meant if (alert["fingerprint"], channel) in untold]
+    told = ", ".join(channel for channel in meant if channel not in coming)
+    if not meant:
+        return "nobody is told"
+    return f"told: {told or 'nobody yet'}" + (f", on its way to {', '.join(coming)}" if coming else "")
+
+
+def _head(alert: Known, untold: Untold) -> Iterator[str]:
+    who = _who(alert, untold)
     head = f"{alert['state'].upper()} {alert['severity']}".strip()
     rule, whom = screen.plain(alert["rule"], 60), screen.plain(screen.about(alert["labels"]), 80)
     row: list[str | screen.Cell] = [(head, _COLOURS.get(alert["state"], "")), rule, whom]

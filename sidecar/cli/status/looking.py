@@ -14,10 +14,13 @@ _MANY: Final = 100
 def look(client: Client, window: str, recent: int) -> Known:
     """Everything that is shown, and what `--json` prints, with so many probes of each check; NoAnswer or Refused."""
     summary = client.data("/api/v1/summary", {"window": window})
+    alerts = client.data("/api/v1/alerts")["alerts"]
+    somebody = any(channel["open"] for alert in alerts for channel in alert["channels"])
     return {
         "summary": summary,
         "checks": _checks(client, recent if sum(summary["checks"].values()) <= _MANY else 0),
-        "alerts": client.data("/api/v1/alerts")["alerts"],
+        "alerts": alerts,
+        "waiting": client.data("/api/v1/notifications", {"limit": "1000"})["waiting"] if somebody else [],
         "silences": [one for one in client.data("/api/v1/silences")["silences"] if one["state"] != "expired"],
     }
 

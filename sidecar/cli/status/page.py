@@ -19,7 +19,7 @@ def lines(known: Known, url: str, *, most: int | None = None, room: int | None =
     yield from head
     sections = (
         checks.section(known["checks"], now, most),
-        alerts.section(known["alerts"], now),
+        alerts.section(known["alerts"], now, known.get("waiting", ())),
         alerts.silences(known.get("silences", ()), now),
         numbers.claude(summary),
         numbers.channels(summary),
