@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import re
 import socket
 import ssl
@@ -163,7 +164,7 @@ class EmailChannel(Channel):
                 maybe=session.sent and not answered,
             ) from exc
         except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
-            problem = safe.line(redact(str(exc) or type(exc).__name__), 200)
+            problem = safe.line(redact(_problem(exc)), 200)
             raise DeliveryError(f"{self.host}: {problem}", retryable=True, maybe=session.sent) from exc
         finally:
             if client is not None and polite:
@@ -278,6 +279,18 @@ def _progress_of(channel: str, id_: str) -> _Progress:
 
 def _problems(by_address: dict[str, str]) -> str:
     return "; ".join(f"{address} ({said})" for address, said in by_address.items())
+
+
+def _problem(exc: Exception) -> str:
+    """Why nobody was reached, as the operating system has it: the library's words repeat the address."""
+    match exc.__cause__:
+        case socket.gaierror():
+            return "the name does not resolve"
+        case ssl.SSLError():
+            return str(exc)
+        case OSError(errno=int(code)) if code > 0:
+            return f"no connection: {os.strerror(code).lower()}"
+    return str(exc) or type(exc).__name__
 
 
 def _said(exc: aiosmtplib.SMTPResponseException) -> str:

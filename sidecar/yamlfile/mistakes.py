@@ -111,8 +111,8 @@ def _message(details: Any, *, secret: bool, known: Sequence[str]) -> str:
         text = str(context.get("error", details["msg"]))
         if secret:
             text = _masked(text, value)
-        # Of a secret's {env: NAME} the text says what was found; that it is hidden says nothing.
-        return text if text.startswith("got ") or (secret and isinstance(value, dict)) else f"{got}: {text}"
+        # Of a secret's {env: NAME} that is not there, the text says what was found; that it is hidden says nothing.
+        return text if text.startswith(("got ", "the environment ")) else f"{got}: {text}"
     if kind == "too_short":
         return f"got {context['actual_length']} entries, expected at least {context['min_length']}"
     if kind == "string_pattern_mismatch":

@@ -369,7 +369,7 @@ class TestRefusals:
         assert (failure.value.retryable, failure.value.maybe) == (retryable, maybe)
 
     async def test_nobody_listens(self, server):
-        """A refused connection surely delivered nothing."""
+        """A refused connection surely delivered nothing, and is told in words."""
         dead = channel(server)
         closed = Server()
         async with serving(closed):
@@ -379,6 +379,7 @@ class TestRefusals:
             await dead.model_copy(update={"port": closed.port}).send(STORIES["opening"], Ctx())
 
         assert (failure.value.retryable, failure.value.maybe) == (True, False)
+        assert str(failure.value) == f"{dead.host}: no connection: connection refused"
 
 
 @pytest.mark.parametrize(
