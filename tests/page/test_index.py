@@ -295,6 +295,7 @@ async def test_an_outage_that_was_there_at_the_start(world, looking):
     page = await looking.get("/")
 
     assert len(world.heard) == 3
+    assert re.findall("check (a|b|extra) target", said(page.text, "firing"))[2] == "extra"  # as the headline has it
     assert "2 critical checks are down (a, b) , the first since" in said(page.text, "headline")
     assert "<title>Critical: 2 critical checks are down (a, b) ·" in page.text
     assert "value" not in said(page.text, "firing")

@@ -202,6 +202,22 @@ async def test_who_is_slow_hears_the_last_word():
     assert '"a":"19"' in told
 
 
+async def test_a_part_of_before_does_not_come_after_the_whole():
+    """A section that was told anew has its parts in it: none that waited is put over them."""
+    shop, shell = Shop(), Markup("<!--part p-->")
+    shop.change(Section("list", shell, {"p": Markup("1")}))
+    hub = shop.hub()
+    async with aclosing(hub.listen(INDEX, "", lambda: True)) as events:
+        for _ in range(3):
+            await anext(events)
+        for html, part in (("<b><!--part p--></b>", "1"), ("<b><!--part p--></b>", "2"), ("<i><!--part p--></i>", "3")):
+            shop.change(Section("list", Markup(html), {"p": Markup(part)}))
+            await asyncio.sleep(1.5)
+        told = (await anext(events)).decode()
+
+    assert '"sections":{"list":"<i>3</i>"}' in told
+
+
 async def test_the_end_of_a_page_is_heard():
     """A page that is no more says so, to who listens and to who comes later, and the stream ends."""
     shop = Shop()
