@@ -56,6 +56,21 @@ async def test_what_is_down_is_the_headline(world, looking):
     assert "static/critical.svg?v=" in page.text
 
 
+async def test_a_row_is_as_new_as_its_check(world, looking):
+    """What was shown a moment ago is not shown again when the check has changed since."""
+    await world.start(world.settings(STEPS))
+    await asyncio.sleep(2)
+    before = said((await looking.get("/")).text, "checks")
+    world.status = 503
+    await asyncio.sleep(50)
+    assert world.app is not None
+    after = said((await looking.get("/")).text, "checks")
+
+    assert world.app.clock.time() % 60 > 50  # the same minute
+    assert "succeeded in" in before
+    assert "failures in a row" in after
+
+
 async def test_what_fires_says_what_to_do_and_who_knows(world, looking):
     """Next step, runbook, summary, evidence, who was told and what comes next stand with the alert."""
     await outage(world)
@@ -136,11 +151,14 @@ async def test_what_people_said_of_alerts(world, looking):
     now = world.app.clock.time()
     down = (Matcher("alertname", MatchOp.EQ, "TargetDown"),)
     await world.app.quieter.silence(down, now, now + 3600, "ben", "moving house")
+    await world.app.quieter.silence(down, now + 600, now + 3600, "cat", "later")
 
     page = await looking.get("/")
 
     assert "acknowledged by ann <a> 12:0" in said(page.text, "firing")
     assert "silenced by ben until 13:0" in said(page.text, "firing")
+    assert "cat" not in said(page.text, "firing")
+    assert "silence to come" in said(page.text, "quiet")
     assert "1 alert fires. It is acknowledged or silenced." in said(page.text, "headline")
     quiet = said(page.text, "quiet")
     assert 'alertname="TargetDown" by ben, until 13:0' in quiet

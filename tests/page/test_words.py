@@ -250,6 +250,13 @@ def said(checks: list[CheckView], alerts: list[Alert] | None = None) -> Headline
             "Degraded: a is down",
             id="one whose alert is serious",
         ),
+        pytest.param(
+            [view("a", UP)],
+            [alert("X", "error")],
+            "critical",
+            "1 alert fires, although the only check is up",
+            id="error",
+        ),
         pytest.param([], [], "unknown", "Unknown: nothing is watched: the configuration has no checks", id="nothing"),
         pytest.param(
             [view("a", UNKNOWN, last=None)], [], "unknown", "Unknown: no result yet of a", id="before the first"
