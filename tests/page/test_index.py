@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import re
 from unittest import mock
 
@@ -9,9 +10,11 @@ import pytest
 
 from sidecar.model.matchers import Matcher, MatchOp
 from sidecar.model.notifications import Blame
-from sidecar.page import rows
+from sidecar.page import numbers, rows
 from sidecar.page.frame import POLICY
 from sidecar.services.culprits import Culprits
+from sidecar.simulator import Simulator
+from sidecar.simulator import application as claude
 from tests.page.reading import said, section, words
 
 STEPS = """
@@ -319,3 +322,38 @@ async def test_an_outage_that_was_there_at_the_start(world, looking):
     assert "value" not in said(page.text, "firing")
     assert re.search(r"hook webhook .*well 3 0 – 0", said(page.text, "channels"))
     assert "Refused or dropped" not in page.text
+
+
+async def test_how_claude_does(world, looking, tmp_path, monkeypatch):
+    """Each model's rows stand together; the last hour is told beside the last minutes only when it is longer."""
+    world.wire.serve("claude", claude(Simulator()))
+    (tmp_path / "key").write_text("sk-ant-simulator")
+    checks = [
+        {
+            "type": "claude.stream",
+            "name": model,
+            "base_url": "http://claude",
+            "api_key": {"file": str(tmp_path / "key")},
+            "model": model,
+            "every": "20s",
+        }
+        for model in ("claude-sonnet-4-5", "claude-haiku-4-5")
+    ]
+    await world.start(world.settings(checks=checks))
+    await asyncio.sleep(60)
+    early = await looking.get("/")
+    await asyncio.sleep(300)
+    monkeypatch.setattr(numbers, "MINUTES", -math.inf)  # the process began on the real clock, long after now
+    late = await looking.get("/")
+
+    assert re.findall("(haiku|sonnet)-4-5 probes (answer|first token)", said(early.text, "claude")) == [
+        ("haiku", "answer"),
+        ("haiku", "first token"),
+        ("sonnet", "answer"),
+        ("sonnet", "first token"),
+    ]
+    assert said(early.text, "claude").startswith("Claude since ")
+    assert said(late.text, "claude").startswith("Claude the last 5 minutes, and in small since ")
+    assert re.search("Samples claude-haiku-4-5 probes answer( [0-9]+ ms| [0-9.]+ s){3} 3 ", said(early.text, "claude"))
+    assert re.search("answer( [0-9]+ ms| [0-9.]+ s){6} 15 18 ", said(late.text, "claude"))
+    assert re.search("1h 100 % 24h – 7d – 30d – [0-9]+ min seen in all", said(late.text, "checks"))
