@@ -30,7 +30,7 @@ checks:
     type: claude.models
     base_url: "{url}"
     api_key: {{file: "{key}"}}
-    every: 200ms
+    every: 500ms
     confirm: 100ms
     critical: true
   - {{name: gateway, type: http, url: "{url}/api/hello", every: 1s, depends_on: [claude]}}

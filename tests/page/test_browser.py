@@ -205,23 +205,29 @@ def test_a_tab_that_is_left_open(stage):
     """After a sleep, which ends a connection without an error, it asks again; later it loads another version."""
     beat = 'retry: 50\nevent: beat\ndata: {"at":1,"build":"another"}\n\n'
 
+    asked: list[Route] = []
+
+    async def answer(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 2:
+            await route.fulfill(body=beat, content_type="text/event-stream")
+
     async def story() -> None:
-        asked: list[Route] = []
         async with stage.other() as page:
             await page.clock.install()
-            await page.route("**/live?*", lambda route: asked.append(route))  # answered by nobody
+            await page.route("**/live?*", answer)
             await page.reload()
             await page.clock.fast_forward(20_000)
             assert len(asked) == 1
             await page.clock.fast_forward(10_000)
             await expect(page.locator("#live")).to_contain_text("connection lost, showing ")
             assert len(asked) == 2
+            await asked[0].abort()
 
             await page.evaluate("window.mark = 'the same document'")
             await asked[1].fulfill(body=beat, content_type="text/event-stream")
             await expect(page.locator("#live")).to_contain_text("showing 00:00:01 UTC")  # it was heard
             assert await page.evaluate("window.mark") == "the same document"
-            await page.route("**/live?*", lambda route: route.fulfill(body=beat, content_type="text/event-stream"))
             async with page.expect_navigation():
                 await page.clock.fast_forward(50_000)
             assert await page.evaluate("window.mark") is None
