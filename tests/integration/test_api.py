@@ -85,7 +85,7 @@ def drive(description: dict[str, Any], url: str) -> None:
         operation = result.ok()
 
         @settings(
-            max_examples=3,
+            max_examples=2,
             derandomize=True,
             database=None,
             phases=[Phase.explicit, Phase.generate],
