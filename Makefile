@@ -40,7 +40,7 @@ contracts: $(STAMP)
 	$(BIN)/lint-imports --cache-dir .cache/imports
 
 pytest: $(STAMP) $(NODE)
-	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)  # some wait for other programs
+	$(BIN)/pytest -n 4 --dist worksteal $(ARGS)  # some wait for other programs
 
 bench: $(STAMP) ## Speed, as ratios to peers in the same run
 	$(BIN)/python -m tests.bench $(ARGS)

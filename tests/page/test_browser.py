@@ -1,5 +1,6 @@
 """The pages in a real browser."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -206,9 +207,11 @@ def test_a_tab_that_is_left_open(stage):
     beat = 'retry: 50\nevent: beat\ndata: {"at":1,"build":"another"}\n\n'
 
     asked: list[Route] = []
+    arrived = asyncio.Semaphore(0)
 
     async def answer(route: Route) -> None:
         asked.append(route)
+        arrived.release()
         if len(asked) > 2:
             await route.fulfill(body=beat, content_type="text/event-stream")
 
@@ -217,9 +220,11 @@ def test_a_tab_that_is_left_open(stage):
             await page.clock.install()
             await page.route("**/live?*", answer)
             await page.reload()
+            await arrived.acquire()
             await page.clock.fast_forward(20_000)
             assert len(asked) == 1
             await page.clock.fast_forward(10_000)
+            await arrived.acquire()
             await expect(page.locator("#live")).to_contain_text("connection lost, showing ")
             assert len(asked) == 2
             await asked[0].abort()
