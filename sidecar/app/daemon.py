@@ -1,12 +1,10 @@
 """One daemon: its parts, and what they tell each other."""
 
 import asyncio
-import platform
 import random
 import socket
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
@@ -23,6 +21,7 @@ from sidecar.api.evaluations import Evaluations
 from sidecar.api.exposition import Live
 from sidecar.api.turns import Turns
 from sidecar.app import serving
+from sidecar.app.itself import Itself
 from sidecar.app.knowing import blind, gone, joined, names, relabelled, sources_of, surroundings
 from sidecar.app.listening import listening
 from sidecar.app.reloading import Origin, Reloader
@@ -33,10 +32,10 @@ from sidecar.config import Config
 from sidecar.db import Database, alerts, meta, quieting, records, state, uptime
 from sidecar.db import heartbeats as table
 from sidecar.model.alerts import Alert, EndReason, RuleKey
-from sidecar.model.families import ALERTS, BUILD_INFO, DATABASE_WRITABLE, HEALTH_STATUS, SIDECAR_ALERTS
+from sidecar.model.families import ALERTS, HEALTH_STATUS
 from sidecar.model.labels import Labels
 from sidecar.model.notifications import Blame, Notification
-from sidecar.model.samples import Batch, Update
+from sidecar.model.samples import Batch
 from sidecar.outbound import Outbound
 from sidecar.rules.compiled import Alerting, Recording
 from sidecar.rules.engine import Engine, Result
@@ -164,8 +163,7 @@ class App:
         self._telemetry = Telemetry(settings, clock, outbound, live=self.live, pod=self._pod, dry=dry)
         self._web: Web | None = None  # while it listens
         self._process = ProcessReader()
-        # Read once: it is a file, and there may be none left to open when we have to tell so.
-        self._build = Labels(version=version("claude-sidecar"), python=platform.python_version())
+        self._itself = Itself()
         self._names: dict[str, frozenset[str]] = {}  # of each check's series, for the groups that read them
         self._began_deciding = False
         for check in config.checks:
@@ -385,6 +383,7 @@ class App:
     def _collect(self, now: float) -> None:
         """Hand in what is known of the daemon itself, before each tick."""
         self.store.append(health.batch(self.health()))
+        facts = self._itself.facts(self.reloader.facts(), self.book.alerts(), writable=self.database.writable)
         for source, updates in (
             ("process", self._process.updates()),
             ("store", self.store.report()),
@@ -393,21 +392,13 @@ class App:
             ("database", self.database.updates()),
             ("telemetry", self._telemetry.updates()),
             ("web", self._web.updates() if self._web else ()),
-            ("daemon", tuple(self._facts())),
+            ("daemon", tuple(facts)),
         ):
             self.store.append(Batch(source, now, updates, write=False))
 
     def _recorded(self) -> set[str]:
         """The names that rules write."""
         return {rule.name for rule in self.config.rules.rules if isinstance(rule, Recording)}
-
-    def _facts(self) -> Iterator[Update]:
-        yield Update(BUILD_INFO, 1.0, self._build)
-        yield from self.reloader.facts()
-        yield Update(DATABASE_WRITABLE, float(self.database.writable))
-        counts = Counter((alert.name, alert.severity, alert.state.value) for alert in self.book.alerts())
-        for (name, severity, alert_state), n in counts.items():
-            yield Update(SIDECAR_ALERTS, n, Labels(alertname=name, severity=severity, state=alert_state))
 
     async def _keep_house(self) -> None:
         """Say in the database that we live, so that a start knows how long we did not."""
